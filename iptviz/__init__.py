@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from iptviz.jumps import jump_graph
     from iptviz.node.load import load, load_all, load_node
     from iptviz.node.snapshot import Snapshot
+    from iptviz.questions.diff import DiffResult, diff
     from iptviz.questions.graph import GraphResult, graph
     from iptviz.questions.packet import PacketResult, packet
     from iptviz.questions.services import ServicesResult, services
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CheckResult",
+    "DiffResult",
     "Dump",
     "DumpError",
     "GraphResult",
@@ -47,6 +49,7 @@ __all__ = [
     "VerifyResult",
     "__version__",
     "check",
+    "diff",
     "graph",
     "jump_graph",
     "load",
@@ -83,6 +86,8 @@ _HOMES = {
     "sources": "iptviz.questions.sources",
     "TraceResult": "iptviz.questions.trace",
     "trace": "iptviz.questions.trace",
+    "DiffResult": "iptviz.questions.diff",
+    "diff": "iptviz.questions.diff",
     "VerifyResult": "iptviz.questions.verify",
     "verify": "iptviz.questions.verify",
     "GraphResult": "iptviz.questions.graph",

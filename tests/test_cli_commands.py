@@ -85,7 +85,12 @@ def status_of(*asked: str) -> int:
 
 @pytest.mark.parametrize(("name", "said"), arguments_with(Named.WORD))
 def test_a_word_is_refused_where_it_is_none_that_is_known(api: str, name: str, said: Argument) -> None:
-    asked = {"trace": ["10.97.20.1", FIXTURE], "verify": [FIXTURE, api], "explain": []}.get(name, [FIXTURE])
+    asked = {
+        "trace": ["10.97.20.1", FIXTURE],
+        "verify": [FIXTURE, api],
+        "diff": [FIXTURE, FIXTURE],
+        "explain": [],
+    }.get(name, [FIXTURE])
     asked = [name, *asked, *(["--redact"] if name not in {"redact", *OF_NO_DUMP} else [])]
     assert status_of(*asked) < 2
     param = next(param for param in clicked(name).params if param.name == said.name)
@@ -173,6 +178,7 @@ SAID: dict[Named, str] = {
     Named.TARGET: "default/shop",
     Named.ADDRESS: "203.0.113.10",
     Named.DESTINATION: "default/shop",
+    Named.PACKET: "203.0.113.10 default/shop tcp 80",
     Named.INTERFACE: "uplink7",
     Named.NAMESPACE: "default",
     Named.CHAIN: "KUBE-EXT-BILYYKAKWI7RYELB",

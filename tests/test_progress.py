@@ -29,6 +29,7 @@ LONG = (
     ("trace", "203.0.113.10", TODAY, "--redact"),
     ("services", TODAY),
     ("check", TODAY),
+    ("diff", "fixtures/policies-old/dump.rules", TODAY),
     ("graph", TODAY),
     ("report", TODAY, "-f", "markdown"),
     ("redact", TODAY),

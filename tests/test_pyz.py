@@ -41,6 +41,7 @@ ANSWERS = (
     ("check", LOOPED),
     ("explain", "forward-drop"),
     ("packet", "--src", "10.244.0.9", "--dst", "10.97.13.198", "--protocol", "tcp", "--dport", "79", FIXTURE),
+    ("diff", FIXTURE, BROKEN),
     ("verify", FIXTURE, "{folder}/services.yaml"),
     ("graph", LOOPED, "-f", "mermaid"),
     ("report", BROKEN, "-f", "markdown"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
+from iptviz.checks.wording import listed
 from iptviz.errors import meant
 from iptviz.records import NamedTuple
+from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +19,10 @@ if TYPE_CHECKING:
 
 
 class Differing(NamedTuple):
-    """What differs: of the service called `name`, at a frontend, and what the API and the dump say."""
+    """What differs: of the service called `name`, at a frontend, and what the API and the dump say.
+
+    `pod` and `why` are what is known of an endpoint, as `iptviz.questions.api_differences.Difference` has it.
+    """
 
     service: ServiceName
     name: str
@@ -25,6 +30,8 @@ class Differing(NamedTuple):
     at: str
     expected: str
     found: str
+    pod: str = ""
+    why: str = ""
 
 
 def difference(kind: str, differing: Differing, rule: Rule | None, *, complete: bool) -> Finding:
@@ -57,6 +64,44 @@ def _unknown_node(*, node: str, names: tuple[str, ...]) -> str:
     return f"{what}; {meant(names)}" if names else what
 
 
+_MOST_SERVICES = 5
+
+
+def _cut(*, services: tuple[str, ...]) -> str:
+    named = listed(services, _MOST_SERVICES)
+    return f"endpoints of {named} not compared in full: Endpoints hold the first 1,000 alone; pass EndpointSlices"
+
+
+def _tell_less(*, services: tuple[str, ...]) -> str:
+    named = listed(services, _MOST_SERVICES)
+    return (
+        f"endpoints of {named} not compared in full: Endpoints have one IP family, no topology hints, and "
+        "nothing that terminates; pass EndpointSlices"
+    )
+
+
+def _may_be_cut(*, objects: str, count: int) -> str:
+    return (
+        f"exactly {count:,} {objects} objects: kubectl asks for 500 at a time, and prints what it has where it "
+        "fails in between; check that it exited with 0"
+    )
+
+
+def _external_ips(*, count: int) -> str:
+    what = "external IP is" if count == 1 else "external IPs are"
+    return (
+        f"{count:,} {what} not in the dump: kube-proxy writes none where AllowServiceExternalIPs is off, the "
+        "default since Kubernetes 1.40; else they are missing"
+    )
+
+
+NOT_FOR_NODE = {
+    "not-ready": "is not ready",
+    "other-node": "is on another node, and the policy is Local",
+    "other-zone": "is for other nodes by its topology hints",
+}
+"""Why an endpoint of a service is none for this node."""
+
 _SYNC = "kube-proxy on this node is behind, or its restores fail: read its log, and restart it."
 
 
@@ -65,6 +110,10 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "policies-need-node": "some services have a Local policy: pass --node NAME to compare their local endpoints",
     "hints-need-zone": _hints,
     "node-without-endpoints": _unknown_node,
+    "endpoints-cut": _cut,
+    "endpoints-tell-less": _tell_less,
+    "list-may-be-cut": _may_be_cut,
+    "external-ips-not-written": _external_ips,
 }
 
 
@@ -110,17 +159,24 @@ def endpoint_missing(*, differing: Differing) -> str:
 
     Why: The endpoint carries nothing of this node's connections; where it is the only one, they fail.
     """
-    return f"{differing.name}/{differing.protocol} at {differing.at} lacks the endpoint {differing.expected}"
+    of = f" (pod {differing.pod})" if differing.pod else ""
+    return (
+        f"{differing.name}/{differing.protocol} at {differing.at} lacks the endpoint {differing.expected}{of}"
+    )
 
 
 @diagnosis("critical", reference="k/k#28674, #67875, #51445", advice=_SYNC)
 def endpoint_extra(*, differing: Differing) -> str:
-    """This node sends connections to an endpoint that the API does not have.
+    """This node sends connections to what the API does not have as an endpoint, or not for this node.
 
-    Why: The pod is gone, or another one has its address: connections time out or reach another pod.
+    Why: The pod is gone, another one has its address, or it is not ready: connections time out or reach another
+    pod.
     """
     where = f"{differing.name}/{differing.protocol} at {differing.at}"
-    return f"{where} leads to {differing.found}, which is not an endpoint of the service"
+    what = NOT_FOR_NODE.get(differing.why, "is not an endpoint of the service")
+    address = split_endpoint(differing.found)[0]
+    now = f"; {address} is now pod {differing.pod}" if differing.pod else ""
+    return f"{where} leads to {differing.found}, which {what}{now}"
 
 
 @diagnosis("critical", advice=_SYNC)
@@ -131,6 +187,16 @@ def endpoint_port_differs(*, differing: Differing) -> str:
     """
     where = f"{differing.name}/{differing.protocol} at {differing.at}"
     return f"{where} leads to {differing.found} instead of {differing.expected}"
+
+
+@diagnosis("medium", advice=_SYNC)
+def share_differs(*, differing: Differing) -> str:
+    """The endpoints of the API are in the dump, and do not get even shares of connections.
+
+    Why: Some endpoints carry more than others, up to all connections.
+    """
+    where = f"{differing.name}/{differing.protocol} at {differing.at}"
+    return f"{where}: endpoints get {differing.found} of connections each instead of {differing.expected}"
 
 
 @diagnosis("medium", advice=_SYNC)
@@ -177,6 +243,7 @@ DIAGNOSES = {
     "missing-endpoint": endpoint_missing,
     "extra-endpoint": endpoint_extra,
     "wrong-port": endpoint_port_differs,
+    "share-differs": share_differs,
     "affinity": affinity_differs,
     "policy": policy_differs,
     "source-ranges": source_ranges_differ,

@@ -52,14 +52,14 @@ def _when_text(when: When, most: int | None) -> str:
 def _cause_text(cause: Cause, deciders: Sequence[Decider]) -> str:
     """Return why connections fail, with the rule or policy that decides."""
     if cause.why == "not DNATed":
-        return _WHY[cause.why] + (f" ({_place(cause.by)})" if cause.by else "")
+        return _WHY[cause.why] + (f" ({place_of(cause.by)})" if cause.by else "")
     if cause.outcome == UNKNOWN and cause.by and cause.by.number is None and cause.by.text != AS_WRITTEN:
         return f"this dump may lack rules of {cause.by.table} {cause.by.chain}"
     if not cause.outcome or cause.outcome == UNKNOWN:
         return _WHY[cause.why]
     if cause.to:
         return f"{_WHY[cause.why]}{cause.to}, not an endpoint of the service"
-    place = _places(deciders) if len(deciders) > 1 else _place(cause.by) if cause.by else ""
+    place = _places(deciders) if len(deciders) > 1 else place_of(cause.by) if cause.by else ""
     by = f" by {place}" if place else ""
     return f"{_WHY[cause.why]}{cause.outcome}{by}"
 
@@ -71,7 +71,7 @@ def _places(rules: Sequence[Decider]) -> str:
     return f"{place} (lines {lines})" if lines else place
 
 
-def _place(by: Decider) -> str:
+def place_of(by: Decider) -> str:
     """Return where a rule or policy stands; a rule itself can be as long as it likes, and is not quoted."""
     if not by.table:
         return f"routing: {by.text}" if by.text else "routing"

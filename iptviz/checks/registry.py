@@ -52,6 +52,7 @@ CATALOGUES = (
     "era",
     "counters",
     "counting",
+    "comparing",
     "packet",
     "graph",
     "pseudonyms",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.finding import Fitting, diagnosis, found
 from iptviz.checks.wording import OUTSIDE, are, listed, percent, these
-from iptviz.kube.balance import balance_of
+from iptviz.kube.balance import balance_of_endpoints, is_uneven
 from iptviz.kube.families import MARK_DROP
 from iptviz.kube.naming import fits
 from iptviz.records import NamedTuple
@@ -176,18 +176,13 @@ def _uneven(port: ServicePort, name: str, *, complete: bool) -> Iterator[Finding
         whole = answer.settled and not (answer.leftover or answer.flawed or answer.taken_by)
         if whole and shares_unevenly(answer):
             yield found(uneven_shares, [answer.frontend.rule], complete=complete, service=port.service,
-                names=(name,), balance=_balance(answer), of_outside=answer.by_policy,
+                names=(name,), balance=balance_of_endpoints(answer.endpoints), of_outside=answer.by_policy,
             )  # fmt: skip
 
 
 def shares_unevenly(answer: FrontendAnswer) -> bool:
     """Whether endpoints share less evenly than kube-proxy's rounding explains, or not all connections."""
-    balance = None if answer.unseen else _balance(answer)
-    return balance is not None and (bool(answer.leftover) or not (balance.even or balance.rounded))
-
-
-def _balance(answer: FrontendAnswer) -> Balance | None:
-    return balance_of([end.share for end in answer.endpoints]) if answer.shares_known else None
+    return not answer.unseen and answer.shares_known and is_uneven(answer.endpoints, answer.leftover)
 
 
 def _trouble(answer: FrontendAnswer, *, first: bool, refused: bool, endless: bool) -> Diagnosis | None:

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.era import Era
-    from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
+    from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.outcome import Needs
     from iptviz.kube.service_ports import ServicePort
 
     Asked = list[tuple[ServicePort, FrontendAnswer]]
-    Met = dict[str, tuple[Rule, ServicePort, FrontendAnswer, EndpointShare]]
+    Met = dict[str, tuple[Rule, ServicePort, FrontendAnswer, EndpointForm]]
 
 _FIRST_BY_POD_NETWORK = 3
 """The first release (1.x) of which all dumps masquerade what comes from outside the pods' network."""

@@ -12,6 +12,7 @@ COMMANDS = {
     "check": "iptviz.cli.check:check_command",
     "explain": "iptviz.cli.explain:explain_command",
     "packet": "iptviz.cli.packet:packet_command",
+    "diff": "iptviz.cli.diff:diff_command",
     "verify": "iptviz.cli.verify:verify_command",
     "graph": "iptviz.cli.graph:graph_command",
     "report": "iptviz.cli.report:report_command",

@@ -68,8 +68,8 @@ def trace_command(
             "--since",
             metavar="OLD",
             text=(
-                "Older dump of the node: compare the connections between the two (both `iptables-save -c`) "
-                "with the shares."
+                "Older dump of the node: tell what changed for the service since then, and compare the "
+                "connections between the two (both `iptables-save -c`) with the shares."
             ),
             show_default=False,
         ),

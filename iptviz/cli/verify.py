@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from iptviz.cli.command import CommandResult, question
+from iptviz.cli.options import PodsOption
 from iptviz.cli.told import option, positional
 from iptviz.cluster.api import ApiCluster
 from iptviz.node.snapshot import Snapshot
@@ -30,14 +31,15 @@ def verify_command(
         option(
             "--node",
             metavar="NAME",
-            text="Node name; needed for internal/externalTrafficPolicy: Local.",
+            text="Node name; needed for internal/externalTrafficPolicy: Local and topology hints.",
             show_default=False,
         ),
         Named.NODE,
     ] = None,
+    pods: PodsOption = None,
 ) -> CommandResult:
     """Compare the dump with the cluster's Services and EndpointSlices."""
     from iptviz.questions.verify import verify_cluster
 
-    result = verify_cluster(dump, objects, node=node)
+    result = verify_cluster(dump, objects, node=node, pods=pods)
     return CommandResult(result, found=result.differs)

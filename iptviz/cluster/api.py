@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
+from iptviz.cluster.endpoints import endpoints_among, unsliced
 from iptviz.errors import DumpError
 from iptviz.records import NamedTuple
-from iptviz.supplied.documents import JsonObject, object_of, objects_of, read_items, text_of
+from iptviz.supplied.documents import (
+    JsonObject,
+    number_of,
+    object_of,
+    objects_of,
+    read_items,
+    text_of,
+    texts_of,
+)
+from iptviz.supplied.kubectl import answer_of
+from iptviz.supplied.pods import pods_among
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from iptviz.cluster.endpoints import ApiEndpoint, Owner, Port
+    from iptviz.supplied.pods import Pod
+
 HINT = "pass the output of `kubectl get services,endpointslices -A -o json` (Endpoints or YAML work, too)"
 _DEFAULT_AFFINITY = 10800
-_SERVICE_OF_SLICE = "kubernetes.io/service-name"
+_CHUNK = 500
+"""So many objects kubectl asks for at a time (--chunk-size)."""
+
+_COUNTED = ("Service", "EndpointSlice", "Endpoints")
 _ZONE = "topology.kubernetes.io/zone"
+_TOPOLOGY = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
+_NO_TOPOLOGY = {"", "disabled"}
+_CAPACITY, _CUT = "endpoints.kubernetes.io/over-capacity", "truncated"
 _PROXY_NAME, _HEADLESS = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
 
 
@@ -28,7 +49,12 @@ class ApiPort(NamedTuple):
 
 
 class ApiService(NamedTuple):
-    """A service. `ignored` says why kube-proxy writes nothing for it, and is empty where it does."""
+    """A service. `ignored` says why kube-proxy writes nothing for it, and is empty where it does.
+
+    `near`: it asks for hints, by which nodes use endpoints near them. `by_endpoints`: only its Endpoints tell its
+    endpoints: those of one family, without hints, and without those that terminate, which serve where none is
+    ready. `endpoints_cut`: and they hold the first 1,000 of more.
+    """
 
     namespace: str
     name: str
@@ -42,35 +68,17 @@ class ApiService(NamedTuple):
     affinity: int | None
     health_check: int | None
     ports: tuple[ApiPort, ...]
-
-
-class ApiEndpoint(NamedTuple):
-    """An endpoint of one port of a service."""
-
-    address: str
-    port: int
-    node: str | None
-    ready: bool
-    serving: bool
-    terminating: bool
-    zone_hints: frozenset[str] = frozenset()
-    node_hints: frozenset[str] = frozenset()
-
-    @property
-    def hinted(self) -> bool:
-        """Whether it is meant for the nodes of some zones, or some nodes, alone."""
-        return bool(self.zone_hints or self.node_hints)
-
-
-Port = tuple[str, str, str, str]
-"""Namespace, name, name of the port, protocol."""
+    near: bool = False
+    by_endpoints: bool = False
+    endpoints_cut: bool = False
 
 
 class ApiCluster(NamedTuple):
     """All services, the endpoints of each of their ports, and the zones of nodes as far as they are told.
 
     `tells_endpoints`: EndpointSlices or Endpoints were given, so that a port without any has none. `nodes` are
-    the names of Node objects.
+    the names of Node objects, `pods` the Pod objects that have an address. `full_chunks`: the kinds of which
+    there are as many as kubectl gets in some requests, and their numbers: a further request may have failed.
     """
 
     services: tuple[ApiService, ...]
@@ -78,6 +86,8 @@ class ApiCluster(NamedTuple):
     zones: dict[str, str]
     tells_endpoints: bool = True
     nodes: frozenset[str] = frozenset()
+    pods: tuple[Pod, ...] = ()
+    full_chunks: tuple[tuple[str, int], ...] = ()
 
     @property
     def node_names(self) -> frozenset[str]:
@@ -96,15 +106,36 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
     sources = []
     for text, source in texts:
         sources.append(source)
-        items += read_items(text, source, HINT)
-    services = tuple(_service(item) for item in items if item.get("kind") == "Service")
+        items += read_items(answer_of(text, source, HINT), source, HINT)
+    items = _latest(items)
+    told = dict(unsliced(items))
+    services = tuple(_told_by(_service(item), told) for item in items if item.get("kind") == "Service")
     if not services:
         raise DumpError("no Service in it", where=", ".join(sources), hint=HINT)
     tells_endpoints = any(item.get("kind") in ("EndpointSlice", "Endpoints") for item in items)
     nodes = frozenset(
         text_of(object_of(item, "metadata"), "name") for item in items if item.get("kind") == "Node"
     )
-    return ApiCluster(services, _endpoints(items), dict(_zones(items)), tells_endpoints, nodes - {""})
+    zones, pods = dict(_zones(items)), tuple(pods_among(items))
+    ends, chunks = endpoints_among(items), tuple(_full_chunks(items))
+    return ApiCluster(services, ends, zones, tells_endpoints, nodes - {""}, pods, chunks)
+
+
+def _latest(items: Iterable[JsonObject]) -> list[JsonObject]:
+    """Return the objects, of those that come twice the later one: several commands may have printed it."""
+    found: dict[object, JsonObject] = {}
+    for place, item in enumerate(items):
+        metadata = object_of(item, "metadata")
+        name = text_of(metadata, "name")
+        found[(str(item.get("kind")), text_of(metadata, "namespace"), name) if name else place] = item
+    return list(found.values())
+
+
+def _full_chunks(items: Iterable[JsonObject]) -> Iterator[tuple[str, int]]:
+    counts = Counter(str(item.get("kind")) for item in items)
+    for kind in _COUNTED:
+        if counts[kind] and not counts[kind] % _CHUNK:
+            yield kind, counts[kind]
 
 
 # --- services ------------------------------------------------------------------------------------------------
@@ -118,16 +149,23 @@ def _service(item: JsonObject) -> ApiService:
         namespace=text_of(metadata, "namespace") or "default",
         name=text_of(metadata, "name"),
         ignored=_ignored(metadata, spec),
-        cluster_ips=_texts(spec, "clusterIPs") or tuple(filter(None, [text_of(spec, "clusterIP")])),
-        external_ips=_texts(spec, "externalIPs"),
+        cluster_ips=texts_of(spec, "clusterIPs") or tuple(filter(None, [text_of(spec, "clusterIP")])),
+        external_ips=texts_of(spec, "externalIPs"),
         load_balancer_ips=tuple(_load_balancer_ips(item)),
-        source_ranges=_texts(spec, "loadBalancerSourceRanges"),
+        source_ranges=texts_of(spec, "loadBalancerSourceRanges"),
         internal_policy=text_of(spec, "internalTrafficPolicy") or "Cluster",
         external_policy=text_of(spec, "externalTrafficPolicy") or "Cluster",
-        affinity=(_number(affinity, "timeoutSeconds") or _DEFAULT_AFFINITY) if sticky else None,
-        health_check=_number(spec, "healthCheckNodePort"),
+        affinity=(number_of(affinity, "timeoutSeconds") or _DEFAULT_AFFINITY) if sticky else None,
+        health_check=number_of(spec, "healthCheckNodePort"),
         ports=tuple(_ports(spec)),
+        near=_asks_for_hints(metadata, spec),
     )
+
+
+def _asks_for_hints(metadata: JsonObject, spec: JsonObject) -> bool:
+    annotations = object_of(metadata, "annotations")
+    asked = (text_of(annotations, name).lower() not in _NO_TOPOLOGY for name in _TOPOLOGY)
+    return bool(text_of(spec, "trafficDistribution")) or any(asked)
 
 
 def _ignored(metadata: JsonObject, spec: JsonObject) -> str:
@@ -145,75 +183,28 @@ def _load_balancer_ips(item: JsonObject) -> Iterator[str]:
     """Yield the addresses of load balancers that kube-proxy takes over: not those in mode Proxy."""
     balancer = object_of(object_of(item, "status"), "loadBalancer")
     for ingress in objects_of(balancer, "ingress"):
-        if ingress.get("ipMode", "VIP") == "VIP" and text_of(ingress, "ip"):
+        if ingress.get("ipMode") in (None, "VIP") and text_of(ingress, "ip"):
             yield text_of(ingress, "ip")
 
 
 def _ports(spec: JsonObject) -> Iterator[ApiPort]:
     for port in objects_of(spec, "ports"):
-        number = _number(port, "port")
+        number = number_of(port, "port")
         if number is not None:
             protocol = (text_of(port, "protocol") or "TCP").lower()
-            yield ApiPort(text_of(port, "name"), protocol, number, _number(port, "nodePort") or None)
+            yield ApiPort(text_of(port, "name"), protocol, number, number_of(port, "nodePort") or None)
 
 
-# --- endpoints -----------------------------------------------------------------------------------------------
+# --- what belongs to them -----------------------------------------------------------------------------------
 
 
-def _endpoints(items: list[JsonObject]) -> dict[Port, list[ApiEndpoint]]:
-    """Return the endpoints by port: of slices, and of Endpoints where a service has no slice."""
-    found: dict[Port, dict[tuple[str, int], ApiEndpoint]] = {}
-    sliced: set[tuple[str, str]] = set()
-    for item in (item for item in items if item.get("kind") == "EndpointSlice"):
-        metadata = object_of(item, "metadata")
-        service = text_of(object_of(metadata, "labels"), _SERVICE_OF_SLICE)
-        owner = text_of(metadata, "namespace") or "default", service
-        sliced.add(owner)
-        for port, endpoint in _of_slice(item):
-            found.setdefault((*owner, *port), {})[endpoint[:2]] = endpoint
-    for item in (item for item in items if item.get("kind") == "Endpoints"):
-        metadata = object_of(item, "metadata")
-        owner = text_of(metadata, "namespace") or "default", text_of(metadata, "name")
-        for port, endpoint in _of_endpoints(item) if owner not in sliced else ():
-            found.setdefault((*owner, *port), {})[endpoint[:2]] = endpoint
-    return {port: list(endpoints.values()) for port, endpoints in found.items()}
-
-
-def _of_slice(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
-    ports = [(_port_key(port), _number(port, "port")) for port in objects_of(item, "ports")]
-    for endpoint in objects_of(item, "endpoints"):
-        conditions = object_of(endpoint, "conditions")
-        ready = conditions.get("ready") is not False
-        serving = conditions.get("serving")
-        portless = ApiEndpoint(
-            address=next(iter(_texts(endpoint, "addresses")), ""),  # only the first is used
-            port=0,
-            node=text_of(endpoint, "nodeName") or None,
-            ready=ready,
-            serving=ready if serving is None else serving is True,
-            terminating=conditions.get("terminating") is True,
-            zone_hints=_names(object_of(endpoint, "hints"), "forZones"),
-            node_hints=_names(object_of(endpoint, "hints"), "forNodes"),
-        )
-        yield from (
-            (key, portless._replace(port=port))
-            for key, port in ports
-            if port is not None and portless.address
-        )
-
-
-def _of_endpoints(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
-    for subset in objects_of(item, "subsets"):
-        for port in objects_of(subset, "ports"):
-            number = _number(port, "port")
-            for address in objects_of(subset, "addresses") if number is not None else ():
-                node = text_of(address, "nodeName") or None
-                end = ApiEndpoint(text_of(address, "ip"), number or 0, node, True, True, False)  # noqa: FBT003
-                yield _port_key(port), end
-
-
-def _names(item: JsonObject, key: str) -> frozenset[str]:
-    return frozenset(filter(None, (text_of(hint, "name") for hint in objects_of(item, key))))
+def _told_by(service: ApiService, told: dict[Owner, JsonObject]) -> ApiService:
+    """Say of a service what Endpoints leave open: since 1.22 they hold 1,000, and a mark where there are more."""
+    item = told.get((service.namespace, service.name))
+    if item is None:
+        return service
+    annotations = object_of(object_of(item, "metadata"), "annotations")
+    return service._replace(by_endpoints=True, endpoints_cut=text_of(annotations, _CAPACITY) == _CUT)
 
 
 def _zones(items: list[JsonObject]) -> Iterator[tuple[str, str]]:
@@ -228,20 +219,3 @@ def _zones(items: list[JsonObject]) -> Iterator[tuple[str, str]]:
         elif item.get("kind") != "Node":
             continue
         yield from ((node, zone) for node, zone in zones if node and zone)
-
-
-def _port_key(port: JsonObject) -> tuple[str, str]:
-    return text_of(port, "name"), (text_of(port, "protocol") or "TCP").lower()
-
-
-# --- what is there -------------------------------------------------------------------------------------------
-
-
-def _texts(item: JsonObject, key: str) -> tuple[str, ...]:
-    value = item.get(key)
-    return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()
-
-
-def _number(item: JsonObject, key: str) -> int | None:
-    value = item.get(key)
-    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -67,7 +67,9 @@ def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
         "snat": outcome.packet.snat,
         "mark": outcome.packet.mark.text,
         "mark_bits": outcome.packet.mark.label,
-        "path": [_step(step) | number_shape(result.snapshot, result.dumps[step.layer]) for step in steps],
+        "path": [
+            step_shape(step) | number_shape(result.snapshot, result.dumps[step.layer]) for step in steps
+        ],
         "path_complete": complete,
         "path_of": [condition_shape(need) for need in outcome.client],
     }
@@ -97,7 +99,8 @@ def effect_text(step: Step) -> str:
     return _EFFECTS.get(step.kind, "{}").format(step.effect)
 
 
-def _step(step: Step) -> Shape:
+def step_shape(step: Step) -> Shape:
+    """Return a stop of a packet."""
     rule = step.rule
     return {
         "table": step.table,

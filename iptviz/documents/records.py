@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from iptviz.documents import diff_records
 from iptviz.paths.model import CLIENT_KINDS
 from iptviz.rules.form import UNKNOWN_PORTS
 from iptviz.xtables.address import join_endpoint
@@ -252,6 +253,7 @@ _BY_SCHEMA: dict[str, tuple[tuple[str, ...], Callable[[Shape], Iterator[Record]]
     "iptviz.trace.v1": (_ENDPOINTS, _endpoints),
     "iptviz.packet.v1": (_OUTCOMES, _outcomes),
     "iptviz.verify.v1": (_DIFFERENCES, _differences),
+    "iptviz.diff.v1": (diff_records.FIELDS, diff_records.records),
     "iptviz.graph.v1": (_JUMPS, _jumps),
 }
 

@@ -15,25 +15,23 @@ from iptviz.documents.shapes import (
     decider_shape,
     dump_shape,
     findings_shape,
-    frontend_shape,
+    frontend_form_shape,
     number_shape,
     service_shape,
     several_shape,
     share_shape,
 )
 from iptviz.kube.era import NEWEST_KNOWN
-from iptviz.kube.frontends import CHAIN
+from iptviz.kube.frontends import CHAIN, EXPOSED_KINDS
 from iptviz.kube.releases import spans_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
+    from iptviz.compare.form import FrontendForm, PortForm
     from iptviz.kube.era import Era
-    from iptviz.kube.frontend_answer import FrontendAnswer
-    from iptviz.kube.outcome import Verdict
     from iptviz.kube.published import PublishedPort
-    from iptviz.kube.service_ports import ServicePort
-    from iptviz.paths.fares import Fare, Reached
+    from iptviz.paths.fares import Fare
     from iptviz.questions.services import ServicesResult
 
 
@@ -54,7 +52,7 @@ def document(result: ServicesResult) -> Shape:
 
 def elements(result: ServicesResult) -> Iterator[Shape]:
     """Yield the service ports of the document, each made when it is asked for."""
-    return _of_all(result, lambda answer: map(_service, answer.services, answer.reached))
+    return _of_all(result, lambda answer: map(_service, answer.forms))
 
 
 def _of_all(result: ServicesResult, shapes: Callable[[ServicesResult], Iterable[Shape]]) -> Iterator[Shape]:
@@ -91,30 +89,39 @@ def _published(port: PublishedPort) -> Shape:
     }
 
 
-def _service(port: ServicePort, reached: tuple[Reached, ...]) -> Shape:
+def _service(port: PortForm) -> Shape:
+    usual = port.usual
     return {
         "service": service_shape(port.service),
         "protocol": port.protocol,
-        "chain": port.usual.chain,
-        "frontends": [_frontend(one) for one in reached if one.frontend.kind != CHAIN],
-        "endpoints": _endpoints(port.usual),
-        "leftover": share_shape(port.usual.leftover),
+        "chain": usual.chain,
+        "frontends": [_frontend(one) for one in port.frontends if one.kind != CHAIN],
+        "endpoints": _endpoints(usual),
+        "leftover": share_shape(usual.leftover),
         "session_affinity": None if port.affinity is None else {"seconds": port.affinity},
-        "verdict": _verdict(port.verdict),
-        "masquerade": [conditions_shape(needs) for needs in port.usual.masquerade],
-        "policy": {"internal": port.internal_policy, "external": port.external_policy},
+        "verdict": _verdict(usual),
+        "masquerade": [conditions_shape(needs) for needs in usual.masquerade or ()],
+        "policy": {
+            "internal": port.internal_policy or _unlimited(port, ("cluster-ip",)),
+            "external": port.external_policy or _unlimited(port, EXPOSED_KINDS),
+        },
         "outside": _outside(port),
-        "source_ranges": list(port.source_ranges),
+        "source_ranges": list(port.source_ranges or ()),
         "health_check_node_port": port.health_check,
-        "balance": _balance(port),
-        "unseen_chains": list(port.usual.unseen),
+        "balance": _balance(usual),
+        "unseen_chains": list(usual.unseen),
     }
 
 
-def _frontend(reached: Reached) -> Shape:
+def _unlimited(port: PortForm, kinds: Collection[str]) -> str | None:
+    """Return the policy where no rule shows any: `Cluster` with a frontend of some kinds, null without one."""
+    return "Cluster" if any(frontend.kind in kinds for frontend in port.frontends) else None
+
+
+def _frontend(frontend: FrontendForm) -> Shape:
     """Return a frontend and how clients fare at it; null where that was not looked at."""
-    fares = [_fare(fare) for fare in reached.fares] or None
-    return frontend_shape(reached.frontend) | {"reached": fares}
+    fares = [_fare(fare) for fare in frontend.fares] or None
+    return frontend_form_shape(frontend) | {"reached": fares}
 
 
 def _fare(fare: Fare) -> Shape:
@@ -129,44 +136,42 @@ def _fare(fare: Fare) -> Shape:
     }
 
 
-def _endpoints(answer: FrontendAnswer) -> list[Shape]:
+def _endpoints(frontend: FrontendForm) -> list[Shape]:
     """Return the endpoints with their shares, null where they are not printed or a rule is not understood."""
     return [
-        {
-            "address": end.address,
-            "port": end.port,
-            **(share_shape(end.share) if answer.shares_known else dict.fromkeys(share_shape(end.share))),
-        }
-        for end in answer.endpoints
+        {"address": end.address, "port": end.port, **share_shape(end.share)} for end in frontend.endpoints
     ]
 
 
-def _outside(port: ServicePort) -> list[Shape]:
+def _outside(port: PortForm) -> list[Shape]:
     """Return what an outside client meets at each frontend where that differs from the first one."""
-    usual = port.usual
+    usual = _compared(port.usual)
     return [
-        {"frontend": frontend_shape(answer.frontend), **_met(answer)}
-        for answer in port.answers[1:]
-        if (answer.endpoints, answer.verdict, answer.leftover)
-        != (usual.endpoints, usual.verdict, usual.leftover)
+        {"frontend": frontend_form_shape(frontend), **_met(frontend)}
+        for frontend in port.frontends[1:]
+        if _compared(frontend) != usual
     ]
 
 
-def _met(answer: FrontendAnswer) -> Shape:
+def _compared(frontend: FrontendForm) -> tuple[object, ...]:
+    return frontend.endpoints, frontend.leftover, frontend.verdict, frontend.refusing
+
+
+def _met(frontend: FrontendForm) -> Shape:
     return {
-        "chain": answer.chain,
-        "endpoints": _endpoints(answer),
-        "leftover": share_shape(answer.leftover),
-        "verdict": _verdict(answer.verdict),
+        "chain": frontend.chain,
+        "endpoints": _endpoints(frontend),
+        "leftover": share_shape(frontend.leftover),
+        "verdict": _verdict(frontend),
     }
 
 
-def _verdict(verdict: Verdict | None) -> Shape | None:
-    return None if verdict is None else {"kind": verdict.kind, "line": verdict.rule.line}
+def _verdict(frontend: FrontendForm) -> Shape | None:
+    return None if frontend.verdict is None else {"kind": frontend.verdict, "line": frontend.verdict_line}
 
 
-def _balance(port: ServicePort) -> Shape | None:
-    balance = port.balance
+def _balance(frontend: FrontendForm) -> Shape | None:
+    balance = frontend.balance
     if balance is None:
         return None
     return {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from iptviz.checks.finding import plain
 from iptviz.checks.named_pods import with_pods
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.checks.finding import Finding
+    from iptviz.compare.form import FrontendForm
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption
     from iptviz.engine.fields import Field
     from iptviz.grammar.parts import Counters
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.limits import AddressLimit
     from iptviz.kube.names import ServiceName
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import Decider
@@ -83,8 +83,10 @@ def counters_shape(counters: Counters) -> Shape:
     return shape
 
 
-def share_shape(share: Fraction) -> Shape:
-    """Return a probability twice, as a float and as numerator/denominator in lowest terms."""
+def share_shape(share: Fraction | None) -> Shape:
+    """Return a probability twice, as a float and as numerator/denominator in lowest terms; null if not told."""
+    if share is None:
+        return {"probability": None, "exact": None}
     return {
         "probability": float(share),
         "exact": f"{_decimal(share.numerator)}/{_decimal(share.denominator)}",
@@ -135,16 +137,41 @@ def _finding(finding: Finding, node: Snapshot | None) -> Shape:
     }
 
 
+class _Placed(Protocol):
+    """A frontend in any form."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def address(self) -> str | None: ...
+    @property
+    def port(self) -> int | None: ...
+    @property
+    def protocol(self) -> str: ...
+    @property
+    def lacks_port(self) -> bool: ...
+
+
 def frontend_shape(frontend: Frontend) -> Shape:
     """Return the shape `frontend`; where its rule shows no port, that is said."""
+    limit = frontend.addresses
+    return _frontend(frontend, frontend.rule.line, None if limit is None else (limit.only, limit.networks))
+
+
+def frontend_form_shape(form: FrontendForm) -> Shape:
+    """Return the shape `frontend` of the normal form of one."""
+    return _frontend(form, form.line, form.at_addresses)
+
+
+def _frontend(placed: _Placed, line: int | None, limit: tuple[bool, tuple[str, ...]] | None) -> Shape:
     return {
-        "kind": frontend.kind,
-        "address": frontend.address,
-        "port": frontend.port,
-        "protocol": frontend.protocol or None,
-        "line": frontend.rule.line,
-        "addresses": _limit_shape(frontend.addresses),
-        **({"port_printed": False} if frontend.lacks_port else {}),
+        "kind": placed.kind,
+        "address": placed.address,
+        "port": placed.port,
+        "protocol": placed.protocol or None,
+        "line": line,
+        "addresses": None if limit is None else {"only" if limit[0] else "not": list(limit[1])},
+        **({"port_printed": False} if placed.lacks_port else {}),
     }
 
 
@@ -160,10 +187,6 @@ def decider_shape(by: Decider | None) -> Shape | None:
         "text": by.text,
         "others": by.others,
     }
-
-
-def _limit_shape(limit: AddressLimit | None) -> Shape | None:
-    return None if limit is None else {"only" if limit.only else "not": list(limit.networks)}
 
 
 def condition_shape(assumption: Assumption) -> Shape:

@@ -55,7 +55,23 @@ def document(result: TraceResult) -> dict[str, Any]:
             for finding in findings_shape(answer.findings, result.snapshot)
         ],
     }
-    return with_pods(found, result.snapshot)
+    return with_pods(found, result.snapshot) | _since(result)
+
+
+def _since(result: TraceResult) -> Shape:
+    """Return what changed of the services since an older dump, where there is one."""
+    if all(answer.changes is None for answer in result.answers):
+        return {}
+    from iptviz.documents.diff_v1 import ports_shape
+
+    return {
+        "changed_since": [
+            {"since": answer.since.source, **ports_shape(answer.changes)}
+            | number_shape(result.snapshot, answer.dump)
+            for answer in result.answers
+            if answer.changes is not None and answer.since is not None
+        ]
+    }
 
 
 def _services(answer: TraceResult, node: Snapshot | None) -> list[Shape]:

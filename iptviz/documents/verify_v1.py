@@ -15,7 +15,7 @@ from iptviz.documents.shapes import (
 )
 
 if TYPE_CHECKING:
-    from iptviz.questions.differences import Difference
+    from iptviz.questions.api_differences import Difference
     from iptviz.questions.verify import VerifyResult
 
 
@@ -34,11 +34,11 @@ def document(result: VerifyResult) -> Shape:
             for difference in answer.differences
         ],
         "ignored": [{"service": service, "reason": reason} for service, reason in result.ignored],
-        "notes": [note for answer in result.answers for note in sentences(answer.notes)],
+        "notes": sentences(result.all_notes),
         "findings": [
             finding | number_shape(result.snapshot, answer.dump)
             for answer in result.answers
-            for finding in findings_shape(answer.findings, result.snapshot)
+            for finding in findings_shape(answer.findings, None)  # they name pods themselves
         ],
     }
 
@@ -53,4 +53,6 @@ def _difference(difference: Difference) -> Shape:
         "found": difference.found or None,
         "line": difference.line,
         "share": None if difference.share is None else share_shape(difference.share),
+        "pod": difference.pod or None,
+        "why": difference.why or None,
     }

@@ -225,6 +225,33 @@ class Diagrams(Nodes):
                 )
         return made[number]
 
+    def combined(self, parts: tuple[int, ...], decide: Callable[[tuple[int, ...]], int | None]) -> int:
+        """Combine diagrams field by field, until `decide` tells the result for what is left of them."""
+        return self._apply({}, decide, parts)
+
+    def with_chances(self, number: int, chances: Callable[[tuple[Fraction, ...]], Sequence[Fraction]]) -> int:
+        """Return the diagram with what `chances` makes of those of each mixing node, which sum to 1."""
+        made: dict[int, int] = {}
+        for current in self.from_below(number):
+            node = self.nodes[current]
+            ways = [made[way] for way in node.ways]
+            if node.rank == MIX:
+                made[current] = self.mix(zip(chances(node.cuts), ways, strict=True))
+            elif ways == list(node.ways):
+                made[current] = current
+            else:
+                made[current] = (
+                    self.either(ways) if node.rank == EITHER else self.node(node.rank, node.cuts, ways)
+                )
+        return made[number]
+
+    def merged_laws(self, parts: Iterable[tuple[Fraction, int]]) -> int:
+        """Return the law of several parts, each with its chance, as `flattened` does of a whole diagram.
+
+        The chances need not sum to 1.
+        """
+        return self._merged([(chance, self.flattened(part)) for chance, part in parts], mixed_law)
+
     def _apply(
         self,
         made: dict[tuple[int, ...], int],

@@ -133,6 +133,11 @@ def _with_mark(outcome: Outcome, marks: dict[Fate, set[Mark]]) -> Outcome:
     return outcome._replace(packet=outcome.packet._replace(mark=mark))
 
 
+def outcomes_of(ends: dict[End, Reaching]) -> list[Outcome]:
+    """Return the outcomes of one packet of which all is answered, as `passed` finds its ends."""
+    return list(_outcomes(Case((), (), {}, None), ends))
+
+
 def _outcomes(case: Case, ends: dict[End, Reaching]) -> Iterator[Outcome]:
     """Yield the ends, of which those that look the same from outside, and that one rule decided, are one."""
     found: dict[tuple[Fate, Place | None], list[tuple[End, Reaching]]] = {}

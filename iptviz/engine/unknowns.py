@@ -149,10 +149,14 @@ class Unknowns:
             return self.diagrams.no
         if inside == known:
             return self.diagrams.yes
-        if field in self.open or field.kind == COUNTS:
+        if self.leaves_open(field):
             self._left_open.append(field)
             return self.diagrams.either((self.diagrams.no, self.diagrams.yes))
         return self.diagrams.test(self.rank(field), region)
+
+    def leaves_open(self, field: Field) -> bool:
+        """Whether nobody tells apart what happens by the answers to a question about a field."""
+        return field in self.open or field.kind == COUNTS
 
     def in_networks(self, field: Field, networks: Sequence[Network]) -> int | None:
         """Return where an address lies in one of `networks`, which become words for it; None with holes."""

@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 
 
 class Witness:
-    """Answers for one case: `regions` are those of its fields, by their ranks."""
+    """Answers for one case: `regions` are those of its fields, by their ranks.
 
-    def __init__(self, unknowns: Unknowns, regions: Mapping[int, Region]) -> None:
+    `values` are those of fields that were chosen before; a client that two nodes are asked about has the same.
+    """
+
+    def __init__(
+        self, unknowns: Unknowns, regions: Mapping[int, Region], values: dict[int, Any] | None = None
+    ) -> None:
         self.unknowns = unknowns
         self.regions = regions
-        self._values: dict[int, Any] = {}
+        self.values: dict[int, Any] = {} if values is None else values
 
     def answer(self, condition: Condition) -> bool:
         """Return whether a condition holds of this client."""
@@ -38,7 +43,7 @@ class Witness:
             # What was left open has several ways: the first of them is as good as any.
             current = (
                 diagrams.nodes[current].ways[0] if rank is None
-                else diagrams.at(current, rank, self._value(rank))
+                else diagrams.at(current, rank, self.value(rank))
             )  # fmt: skip
         return bool(diagrams.says(current))
 
@@ -75,16 +80,17 @@ class Witness:
         """Yield what tells this client from others of the case: which of several named values it has."""
         for rank, region in self.regions.items():
             if self.unknowns.fields[rank].kind in FIELD_KINDS:
-                part = named_part(self.unknowns, rank, region, self._value(rank))
+                part = named_part(self.unknowns, rank, region, self.value(rank))
                 if part is not None:
                     yield part
 
     def _region(self, rank: int) -> Region:
         return self.regions.get(rank) or self.unknowns.known(self.unknowns.fields[rank])
 
-    def _value(self, rank: int) -> Any:
-        if rank not in self._values:
+    def value(self, rank: int) -> Any:
+        """Return the value of a field."""
+        if rank not in self.values:
             region = common(self._region(rank), self.unknowns.known(self.unknowns.fields[rank]))
             others = common(region, self.unknowns.unnamed(rank))
-            self._values[rank] = (others or region)[0][0]
-        return self._values[rank]
+            self.values[rank] = (others or region)[0][0]
+        return self.values[rank]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from iptviz.dump.rule import Rule
+    from iptviz.kube.endpoint_form import EndpointForm
 
 # kube-proxy hands 1/n to iptables with five decimals up to 1.16 and with ten since 1.17.
 _OLD_DIGITS, _NEW_DIGITS = 5, 10
@@ -53,6 +54,18 @@ def balance_of(shares: Sequence[Fraction]) -> Balance | None:
     if len(shares) > _FEW:
         return balance_between(len(shares), min(shares), max(shares))
     return _balance_of_few(tuple(shares)) if shares else None
+
+
+def balance_of_endpoints(endpoints: Sequence[EndpointForm]) -> Balance | None:
+    """Return how even the shares of endpoints are; None without any, and where one's is not told."""
+    shares = [end.share for end in endpoints if end.share is not None]
+    return balance_of(shares) if len(shares) == len(endpoints) else None
+
+
+def is_uneven(endpoints: Sequence[EndpointForm], leftover: Fraction | None) -> bool:
+    """Whether they share less evenly than kube-proxy's rounding explains, or get not all connections."""
+    balance = balance_of_endpoints(endpoints)
+    return balance is not None and (bool(leftover) or not (balance.even or balance.rounded))
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.broken_endpoints import is_flawed
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
+from iptviz.kube.endpoint_form import EndpointForm
 from iptviz.kube.families import (
     CLUSTER_CHAIN,
     DISPATCHERS,
@@ -43,14 +44,6 @@ if TYPE_CHECKING:
     from iptviz.kube.service import ServiceTrace
 
 
-class EndpointShare(NamedTuple):
-    """An endpoint and the share (in [0, 1]) of new connections that it gets."""
-
-    address: str
-    port: int | None
-    share: Fraction
-
-
 class FrontendAnswer(NamedTuple):
     """What comes of an outside client's new connection; the endpoints' shares and `leftover` sum to 1.
 
@@ -70,7 +63,7 @@ class FrontendAnswer(NamedTuple):
     frontend: Frontend
     service: ServiceName
     chain: str | None
-    endpoints: tuple[EndpointShare, ...]
+    endpoints: tuple[EndpointForm, ...]
     leftover: Fraction
     verdict: Verdict | None
     affinity: int | None
@@ -110,7 +103,7 @@ class FrontendAnswers:
         self._rules = rules
         nat = rules.dump.tables.get("nat")
         self._plain = PlainChains(nat) if nat else None
-        self._endpoints: dict[tuple[str, str], tuple[EndpointShare, ...]] = {}
+        self._endpoints: dict[tuple[str, str], tuple[EndpointForm, ...]] = {}
 
     def of(self, frontend: Frontend) -> FrontendAnswer:
         """Return what comes of a connection to `frontend`."""
@@ -158,14 +151,12 @@ class FrontendAnswers:
             rounded=not balancing.exact,
         )
 
-    def _endpoints_of(
-        self, chain: str, balancing: Balancing, frontend: Frontend
-    ) -> tuple[EndpointShare, ...]:
+    def _endpoints_of(self, chain: str, balancing: Balancing, frontend: Frontend) -> tuple[EndpointForm, ...]:
         """Return the endpoints of a chain, the same for all frontends but for a port that no DNAT names."""
         key = chain, frontend.protocol
         if key not in self._endpoints:
             shared = zip(balancing.endpoints, balancing.shares, strict=True)
-            self._endpoints[key] = tuple(EndpointShare(*end, share) for end, share in shared)
+            self._endpoints[key] = tuple(EndpointForm(*end, share) for end, share in shared)
         found = self._endpoints[key]
         if balancing.names_ports:
             return found
@@ -231,7 +222,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         service=trace.service,
         chain=trace.chain if trace.chains else None,
         endpoints=tuple(
-            dict.fromkeys(EndpointShare(end.address, end.port, end.share) for end in usual.endpoints)
+            dict.fromkeys(EndpointForm(end.address, end.port, end.share) for end in usual.endpoints)
         ),
         leftover=usual.leftover,
         verdict=usual.verdict,

@@ -86,8 +86,7 @@ class Frontend(NamedTuple):
     @property
     def at(self) -> str:
         """Address and port: `10.96.0.1:443`, `:30080` for a node port, `10.96.0.1:?` where it is not printed."""
-        text = join_endpoint(self.address or "", self.port)
-        return f"{_bracketed(text)}:{UNKNOWN_PORTS}" if self.lacks_port else text
+        return join_endpoint(self.address or "", UNKNOWN_PORTS if self.lacks_port else self.port)
 
     @property
     def lacks_port(self) -> bool:
@@ -178,10 +177,6 @@ def _taken_apart(rule: Rule) -> Frontend | None:
     if protocol is None or (kind != "node-port" and address is None):
         return None
     return Frontend(kind, address, port_of(rule), protocol, rule, None, unprinted_port(rule))
-
-
-def _bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
 
 
 def unprinted_port(rule: Rule) -> Condition | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from iptviz.kube.balance import Balance, balance_of
+from iptviz.kube.balance import Balance, balance_of_endpoints
 from iptviz.kube.dispatching import dispatching_rules
 from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers, followed
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.dispatching import DispatchingRules
-    from iptviz.kube.frontend_answer import EndpointShare
+    from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.naming import Naming
     from iptviz.kube.outcome import Verdict
 
@@ -54,12 +54,12 @@ class ServicePort(NamedTuple):
         return self.service.text or self.usual.chain or self.usual.frontend.text
 
     @property
-    def endpoints(self) -> tuple[EndpointShare, ...]:
+    def endpoints(self) -> tuple[EndpointForm, ...]:
         """The endpoints of the first frontend."""
         return self.usual.endpoints
 
     @property
-    def all_endpoints(self) -> list[EndpointShare]:
+    def all_endpoints(self) -> list[EndpointForm]:
         """The endpoints of every frontend, each address and port once."""
         found = {
             endpoint[:2]: endpoint
@@ -96,7 +96,7 @@ class ServicePort(NamedTuple):
     @property
     def balance(self) -> Balance | None:
         """How evenly the first frontend's endpoints share; None without any, and where that is not printed."""
-        return balance_of([one.share for one in self.endpoints]) if self.usual.shares_known else None
+        return balance_of_endpoints(self.endpoints) if self.usual.shares_known else None
 
 
 def _policy(answers: Iterable[FrontendAnswer]) -> str | None:

@@ -80,6 +80,12 @@ class Alike:
             -1 if port is None else bisect_right(ports, port),
         )
 
+    def names(self, address: Network) -> bool:
+        """Whether a rule that is not about one frontend alone may name an address."""
+        addresses = self._beside_services[0]
+        place = bisect_right(addresses, address.value)
+        return place > 0 and addresses[place - 1] == address.value
+
     @cached_property
     def _after_nat(self) -> tuple[list[int], list[int]]:
         return self._cuts({**_DISPATCHING, "filter": _NONE})
@@ -130,6 +136,11 @@ def _texts(table: Table, skipped: bytes) -> Iterator[bytes]:
     for stretch in table.rest():
         for start, end in table.lines_between(stretch, others):
             yield table.data[start:end]
+
+
+def texts_beside_services(table: Table) -> Iterator[bytes]:
+    """Yield the rules of a table but for those about one frontend alone, and those of services' own chains."""
+    return _texts(table, _DISPATCHING.get(table.name, _NONE))
 
 
 def _size(network: Network) -> int:

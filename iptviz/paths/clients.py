@@ -94,6 +94,19 @@ def clients_of(asked: Asked, but: Sequence[Network] = (), source: Network | None
     ]
 
 
+ARRIVING, SENT = "arriving", "node"
+
+
+def everybody(asked: Asked) -> list[Client]:
+    """Return all that may ask a frontend, whatever their sources: who arrives, and this node."""
+    loopback = _loopback(asked)
+    if is_at_loopback(asked):
+        return [_client(asked, SENT, loopback)]
+    found = [_client(asked, kind, complement(loopback, 0)) for kind in (ARRIVING, SENT)]
+    own = on_loopback(asked)
+    return found if own is None else [*found, own]
+
+
 def is_at_loopback(asked: Asked) -> bool:
     """Whether a frontend is asked at the loopback address: this node alone does that, from that address."""
     return asked.frontend.address is not None and is_loopback(asked.frontend.address)

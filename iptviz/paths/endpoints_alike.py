@@ -8,7 +8,7 @@ from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
-    from iptviz.kube.frontend_answer import EndpointShare
+    from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.paths.alike import Alike
     from iptviz.xtables.address import Network
 
@@ -17,7 +17,7 @@ _APART = -1
 """Stands for the place of addresses that have several."""
 
 
-class EndpointForm(NamedTuple):
+class AlikeForm(NamedTuple):
     """The addresses of endpoints, these each once, and the `key`, which is equal where rules treat them alike."""
 
     addresses: tuple[str, ...]
@@ -32,9 +32,9 @@ class EndpointsAlike:
         self._networks = networks
         self._alike = alike
         self._blocks: dict[str, int | None] = {}
-        self._known: dict[int, tuple[tuple[EndpointShare, ...], EndpointForm | None]] = {}
+        self._known: dict[int, tuple[tuple[EndpointForm, ...], AlikeForm | None]] = {}
 
-    def form(self, endpoints: tuple[EndpointShare, ...]) -> EndpointForm | None:
+    def form(self, endpoints: tuple[EndpointForm, ...]) -> AlikeForm | None:
         """Return the form of a frontend's endpoints; None where one is no pod's.
 
         Frontends of one chain have the very same endpoints, which are looked at once.
@@ -44,14 +44,14 @@ class EndpointsAlike:
             known = self._known[id(endpoints)] = endpoints, self._form(endpoints)
         return known[1]
 
-    def _form(self, endpoints: tuple[EndpointShare, ...]) -> EndpointForm | None:
+    def _form(self, endpoints: tuple[EndpointForm, ...]) -> AlikeForm | None:
         addresses = tuple([end.address for end in endpoints])
         places = tuple(map(self._place, addresses))
         if None in places:
             return None
         distinct = tuple(dict.fromkeys(addresses))
         repeated = () if len(distinct) == len(addresses) else tuple(map(distinct.index, addresses))
-        return EndpointForm(addresses, distinct, (repeated, places, tuple([end[1:] for end in endpoints])))
+        return AlikeForm(addresses, distinct, (repeated, places, tuple([end[1:] for end in endpoints])))
 
     def _place(self, address: str) -> int | None:
         """Return the place of an address among those that rules tell apart; None for one that is no pod's."""

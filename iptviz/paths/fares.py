@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.engine.effects import UNKNOWN
@@ -131,25 +131,33 @@ class Reached(NamedTuple):
     frontend: Frontend
     fares: tuple[Fare, ...]
 
+
+class Faring(Protocol):
+    """A frontend in any form that tells how clients fare at it."""
+
     @property
-    def worst(self) -> int:
-        """The place of its worst word in `FARE_WORDS`, the lowest the worst; what is not known stands last."""
-        return min([_PLACES[fare.word] for fare in self.fares], default=len(FARE_WORDS))
+    def fares(self) -> tuple[Fare, ...]:
+        """How clients fare; empty where this was not looked at."""
 
 
-def fails(port: Iterable[Reached]) -> bool:
+def worst_at(frontend: Faring) -> int:
+    """Return the place of its worst word in `FARE_WORDS`, the lowest the worst; what is not known stands last."""
+    return min([_PLACES[fare.word] for fare in frontend.fares], default=len(FARE_WORDS))
+
+
+def fails(port: Iterable[Faring]) -> bool:
     """Whether not all kinds of clients reach all frontends of a service port, for sure."""
-    return any(fare.fails for reached in port for fare in reached.fares)
+    return any(fare.fails for frontend in port for fare in frontend.fares)
 
 
-def fails_unduly(port: Iterable[Reached]) -> bool:
+def fails_unduly(port: Iterable[Faring]) -> bool:
     """Whether that is so for another reason than that it has no endpoints, of which kube-proxy tells clients."""
-    return any(fare.fails and fare.word != "no endpoints" for reached in port for fare in reached.fares)
+    return any(fare.fails and fare.word != "no endpoints" for frontend in port for fare in frontend.fares)
 
 
-def surely_reached(port: Iterable[Reached]) -> bool:
+def surely_reached(port: Iterable[Faring]) -> bool:
     """Whether all clients reach all frontends of a service port; this node's own taking counts as reaching."""
-    return all(reached.fares and all(fare.word in WELL for fare in reached.fares) for reached in port)
+    return all(one.fares and all(fare.word in WELL for fare in one.fares) for one in port)
 
 
 def reached_in(

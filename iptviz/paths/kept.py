@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.dispatching import DispatchingRules
-    from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
+    from iptviz.kube.endpoint_form import EndpointForm
+    from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.paths.model import ClientPaths, EndpointRow
     from iptviz.paths.survey import Evidence
 
@@ -41,7 +42,7 @@ class Sources:
         entries = [entry for entry in found.paths.entries if not _is_of_one_source(entry)]
         return self._told(entries, found.endpoints)
 
-    def of_itself(self, answer: FrontendAnswer, end: EndpointShare) -> bool:
+    def of_itself(self, answer: FrontendAnswer, end: EndpointForm) -> bool:
         """Return whether an endpoint is that asks a frontend and meets itself."""
         ends = [one.address for one in answer.endpoints]
         chains = (answer.chain,) if answer.chain else ()
@@ -88,7 +89,7 @@ class Above:
     def __bool__(self) -> bool:
         return bool(self._rules)
 
-    def ending(self, protocol: str, end: EndpointShare, source: str = "") -> Rule | None:
+    def ending(self, protocol: str, end: EndpointForm, source: str = "") -> Rule | None:
         """Return the first rule that ends the table for connections to an endpoint, by `source` or anybody."""
         packet = Packet(
             protocol=protocol, source=parse_network(source) if source else None,

@@ -45,6 +45,11 @@ _PARTS = re.compile(
 )  # fmt: skip
 
 
+_BLANK = re.compile(
+    rb"""^\[\d+:\d+\]\ |-m\ comment\ --comment\ (?:"(?:[^"\\\n]|\\.)*"|[^"\s]\S*)\s?""",
+    re.VERBOSE | re.MULTILINE,
+)
+"""What no packet is asked: counters and comments."""
 _DESTINATION = re.compile(rb"--to-destination (\[[^]]+\]|[0-9.]+|[0-9a-fA-F:]+)")
 
 
@@ -105,6 +110,19 @@ class SharedPaths:
         if form.key is not None:
             self._found[form.key] = form, found
         return found
+
+    def written(self, frontend: Frontend) -> bytes:
+        """Return the rules of a frontend alone and of its service's chains, without counters and comments."""
+        rules = [*self._rules.about(frontend, "nat"), *self._rules.about(frontend, "filter")]
+        return _BLANK.sub(b"", self._own_rules(rules)[0])
+
+    def exact_form(self, answer: FrontendAnswer) -> tuple[object, tuple[str, ...]]:
+        """Return what is equal for frontends that are answered alike, None: for no other, and its addresses.
+
+        Where two have the same form, what one says of an address the other says of the one in the same place.
+        """
+        form = self._form(answer)
+        return form.key, form.addresses
 
     # --- the form ---------------------------------------------------------------------------------------------
 

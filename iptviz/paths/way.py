@@ -144,14 +144,14 @@ class Way:
             if isinstance(says, Stopped):
                 return self.diagrams.leaf(Gone(says.verdict, says.by, says.packet))
             if isinstance(says, Through):
-                return self._answered(client, says.packet)
+                return self.answered(client, says.packet)
             return leaf
 
         return self.diagrams.replaced(ends, gone)
 
     # --- the way back ---------------------------------------------------------------------------------------
 
-    def _answered(self, client: Packet, packet: Packet) -> int:
+    def answered(self, client: Packet, packet: Packet) -> int:
         """Return what becomes of the answer to an accepted packet."""
         accepted = Gone("ACCEPT", None, packet)
         if packet.dnat is None:
@@ -209,3 +209,11 @@ _BRIDGE = re.compile(r"cni|br-|br\d|cbr|docker|kube-bridge|lxdbr|nerdctl|podman|
 """Names of bridges that container networks and hypervisors make."""
 _BRIDGED = "net.bridge.bridge-nf-call-iptables"
 NOT_BRIDGED = f"{_BRIDGED} is not 1: the bridge delivers the answer, which keeps the endpoint's address"
+
+
+class FirstPackets(Way):
+    """The way of the first packet of connections alone: neither answers nor later ones are followed."""
+
+    def answered(self, client: Packet, packet: Packet) -> int:  # noqa: ARG002 - a whole way looks
+        """Return that a packet was accepted."""
+        return self.diagrams.leaf(Gone("ACCEPT", None, packet))

@@ -15,7 +15,7 @@ from iptviz.dump.rule import Rule
 from iptviz.errors import DumpError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
@@ -36,25 +36,34 @@ _MAKE = "create one with: iptviz check DUMP --write-baseline FILE"
 
 def fingerprint(finding: Finding, dump: Dump) -> str:
     """Return the 64 hexadecimal digits by which a finding about `dump` is known again."""
-    service = finding.service.text if finding.service else ""
-    known = (
-        *(finding.id, finding.severity, dump.family, dump.backend or "", service),
-        *(f"{name}={part}" for name, value in finding.values for part in _parts(name, value)),
-        *(_still(piece.text) for piece in finding.evidence if finding.line == piece.line != 0),
-    )
+    kind, severity, *rest = known_by(finding)
+    known = (kind, severity, dump.family, dump.backend or "", *rest)
     return hashlib.sha256("\0".join(known).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def known_by(finding: Finding, spelt: Callable[[str], str] = str) -> tuple[str, ...]:
+    """Return by what a finding is known again in dumps of one family and backend.
+
+    `spelt` is given each text, which may be a rule, and returns how it is compared.
+    """
+    service = finding.service.text if finding.service else ""
+    return (
+        *(finding.id, finding.severity, service),
+        *(f"{name}={part}" for name, value in finding.values for part in _parts(name, value, spelt)),
+        *(_still(spelt(piece.text)) for piece in finding.evidence if finding.line == piece.line != 0),
+    )
 
 
 def _still(text: str) -> str:
     return _SHIFTING.sub("", text)
 
 
-def _parts(name: str, value: object) -> Iterator[str]:
-    """Yield what of a value named `name` does not hang on lines or counters."""
+def _parts(name: str, value: object, spelt: Callable[[str], str]) -> Iterator[str]:
+    """Yield what of a value named `name` does not depend on lines or counters."""
     if isinstance(value, str):
-        yield _still(value)
+        yield _still(spelt(value))
     elif isinstance(value, Rule):
-        yield _still(value.text)
+        yield _still(spelt(value.text))
     elif isinstance(value, bool | None):
         yield str(value)
     elif isinstance(value, int | float | Fraction):
@@ -62,7 +71,7 @@ def _parts(name: str, value: object) -> Iterator[str]:
     elif isinstance(value, tuple):
         names = getattr(value, "_fields", [name] * len(value))
         for own, part in zip(names, value, strict=True):
-            yield from _parts(own, part)
+            yield from _parts(own, part, spelt)
 
 
 def read_baseline(text: str, source: str) -> frozenset[str]:

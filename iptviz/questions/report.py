@@ -10,7 +10,7 @@ from iptviz.errors import TargetError
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.target import parse_target
 from iptviz.node.snapshot import as_snapshot
-from iptviz.paths.fares import fails_unduly
+from iptviz.paths.fares import fails_unduly, worst_at
 from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.check import CheckResult, check_listed
 from iptviz.questions.services import ServicesResult, findings_of, services
@@ -103,7 +103,7 @@ def _failing(found: ServicesResult) -> Iterator[str]:
     sure = (filter(fails_unduly, answer.reached) for answer in found.answers)
     likely = (map(answer.reached.__getitem__, answer.likely) for answer in found.answers)
     for port in chain.from_iterable((*sure, *likely)):
-        yield from _target(min(port, key=lambda reached: reached.worst).frontend)
+        yield from _target(min(port, key=worst_at).frontend)
 
 
 def _odd(found: ServicesResult) -> Iterator[str]:

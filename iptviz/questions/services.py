@@ -10,6 +10,7 @@ from iptviz.checks.examined import Examined
 from iptviz.checks.finding import Finding, findings_among
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
+from iptviz.compare.of_rules import forms_of
 from iptviz.errors import TargetError, near, near_names, quoted
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from iptviz.checks.finding import Item
+    from iptviz.compare.form import PortForm
     from iptviz.dump.model import Dump
     from iptviz.progress import Progress
     from iptviz.supplied.service_names import Candidate
@@ -46,7 +48,8 @@ class ServicesResult(NamedTuple):
 
     `era` is when the dump was written; `published` are ports that others than kube-proxy publish, where they
     were asked for. `others` are the answers of the node's other dumps. `reached` has for each of the
-    services how clients fare at each of its frontends; `examined` is the dump as checks see it with these.
+    services how clients fare at each of its frontends; `forms` has each in the normal form, which lists print;
+    `examined` is the dump as checks see it with these.
     `missed` says that no service of any dump has the namespace or the endpoint that was asked for.
     """
 
@@ -61,6 +64,7 @@ class ServicesResult(NamedTuple):
     reached: tuple[tuple[Reached, ...], ...] = ()
     examined: Examined | None = None
     missed: tuple[Item, ...] = ()
+    forms: tuple[PortForm, ...] = ()
 
     @property
     def answers(self) -> tuple[ServicesResult, ...]:
@@ -251,6 +255,7 @@ def _services(
         examined=Examined(node, dump, rules, tuple(wanted), reached, evidence),
         snapshot=node,
         missed=tuple(missed),
+        forms=forms_of(dump, wanted, reached),
     )
     return _failing(result) if asked.failing else result
 
@@ -269,6 +274,7 @@ def _failing(result: ServicesResult) -> ServicesResult:
     return result._replace(
         services=ports,
         reached=reached,
+        forms=tuple(result.forms[place] for place in kept),
         examined=result.examined and result.examined.only(ports, reached),
         notes=(*result.notes, *notes),
     )

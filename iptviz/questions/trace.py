@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
+    from iptviz.compare.differences import PortChanges
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.observed import Observation
@@ -39,7 +40,8 @@ class TraceResult(NamedTuple):
     answer lacks or hangs on. `observed` has, for each trace, what the counters of the dump tell, between it
     and the older dump `since` where that is not None. `others` are the answers of other dumps of the node
     that have the target, too. `paths` has, for each trace, what really becomes of connections, in all
-    tables, by kinds of clients; `evidence` is what was known of the node for that.
+    tables, by kinds of clients; `evidence` is what was known of the node for that. `changes` are what differs of
+    the services since `since`.
     """
 
     dump: Dump
@@ -54,6 +56,7 @@ class TraceResult(NamedTuple):
     others: tuple[TraceResult, ...] = ()
     paths: tuple[FrontendPaths, ...] = ()
     evidence: Evidence | None = None
+    changes: PortChanges | None = None
 
     @property
     def answers(self) -> tuple[TraceResult, ...]:
@@ -110,8 +113,8 @@ def trace(
 ) -> TraceResult:
     """Follow new connections to `target` through the dumps of a node, those of its family where it has one.
 
-    `since` is the same node at an earlier time, with counters, as it then has: what endpoints got between
-    the two is compared with their shares.
+    `since` is the same node at an earlier time: what changed for the services since then is told; with counters
+    in both, what endpoints got between the two is compared with their shares.
 
     `names` is the path of a list of services, such as `kubectl get services -A` prints, which names those
     whose comments are lost: see `iptviz.kube.naming`.
@@ -141,7 +144,8 @@ def trace(
         for each in snapshot.of_family(family)
     ]
     answers = [answer for answer in answers if answer.services] or answers[:1]
-    first, *others = [_with_paths(answer, snapshot, beside) for answer in answers]
+    answers = [_with_paths(answer, snapshot, beside) for answer in answers]
+    first, *others = [_with_changes(answer, snapshot, before) for answer in answers] if before else answers
     if len(snapshot.dumps) > 1 or first.dump.legacy_warning is not None:
         from iptviz.checks.backends import backends
 
@@ -187,6 +191,19 @@ def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> Trac
 
         notes += unlisted(snapshot, answer.services)
     return answer._replace(paths=paths, notes=_said_once(notes), evidence=evidence, snapshot=snapshot)
+
+
+def _with_changes(answer: TraceResult, snapshot: Snapshot, before: Snapshot) -> TraceResult:
+    """Return the answer of one dump with what changed since an older one, be it that the target is gone."""
+    since = answer.since
+    if since is None or since.family != answer.dump.family:
+        return answer
+    from iptviz.questions.since import changes_since, was_there  # few compare with an older dump
+
+    if not answer.services:
+        return answer._replace(notes=(*answer.notes, *was_there(since, parse_target(answer.target))))
+    changes = changes_since((before, snapshot), (since, answer.dump), answer.services)
+    return answer._replace(changes=changes)
 
 
 def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump | None) -> TraceResult:

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any
 from iptviz.checks import reading
 from iptviz.checks.against_api import Differing, difference
 from iptviz.checks.era import mode_remark
-from iptviz.checks.finding import findings_among
+from iptviz.checks.finding import distinct, findings_among
 from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
-from iptviz.cluster.expected import ExpectedPort, expected_ports
+from iptviz.cluster.usable import place_of, rests_on_hints
+from iptviz.compare.hiding import Hiding
+from iptviz.compare.matching import matched_ports
+from iptviz.compare.of_api import ANY_RELEASE, forms_of_api
+from iptviz.compare.of_rules import forms_of
 from iptviz.errors import DumpError, TargetError, near, near_names, quoted
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.era import era_of
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
-from iptviz.kube.releases import releases
-from iptviz.kube.service_ports import ServicePort, service_ports
+from iptviz.kube.service_ports import service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
-from iptviz.questions.differences import OF_ENDPOINTS, Difference, differences_of, extra, missing
+from iptviz.questions.api_differences import Comparison, Difference
 from iptviz.questions.document import document_of
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes
 from iptviz.records import NamedTuple
@@ -28,13 +31,15 @@ from iptviz.supplied.files import Supplied, read_file
 from iptviz.supplied.service_names import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
+    from iptviz.compare.form import PortForm
     from iptviz.dump.model import Dump
+    from iptviz.kube.releases import Releases
     from iptviz.supplied.files import FileArgument
 
-_POLICY_UNSEEN = releases((21, 23))
+_EXTERNAL_IP, _EXTERNAL_IPS_OFF, _HEALTH_CHECKS = "external-ip", 40, 21
 _COMPARED = {"iptables", "flushed", "none"}
 """Modes in which services would be in the rules that are there."""
 
@@ -61,6 +66,11 @@ class VerifyResult(NamedTuple):
         return (self, *self.others)
 
     @property
+    def all_notes(self) -> tuple[Item, ...]:
+        """The notes of all answers; what several say is told once."""
+        return distinct(note for answer in self.answers for note in answer.notes)
+
+    @property
     def differs(self) -> bool:
         """Whether any of them found a difference."""
         return any(answer.differences for answer in self.answers)
@@ -78,16 +88,19 @@ class VerifyResult(NamedTuple):
         return document_of("verify", self)
 
 
-def verify(dump: Dump | Snapshot, objects: Sequence[str], *, node: str | None = None) -> VerifyResult:
+def verify(
+    dump: Dump | Snapshot, objects: Sequence[str], *, node: str | None = None, pods: FileArgument = None
+) -> VerifyResult:
     """Compare `dump` with what `kubectl get services,endpointslices -A -o json` says, in one file or several.
 
-    `node` is the name of the dump's node, for policies Local; where it is None they are compared as far as that
-    goes.
+    `node` is the name of the dump's node, for policies Local and topology hints; where it is None they are
+    compared as far as that goes. Pods, which name endpoints, and nodes, which have zones, may be among the
+    objects; `pods` may also be the path of what `kubectl get pods -A -o wide` prints.
 
     Raises:
         DumpError: a file cannot be read, or holds no services; the node keeps its services elsewhere.
     """
-    return verify_cluster(dump, read_objects(objects), node=node)
+    return verify_cluster(dump, read_objects(objects), node=node, pods=pods)
 
 
 def read_objects(objects: Sequence[FileArgument]) -> ApiCluster:
@@ -113,16 +126,19 @@ def candidates_of(cluster: ApiCluster) -> list[Candidate]:
     ]
 
 
-def verify_cluster(dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | None = None) -> VerifyResult:
+def verify_cluster(
+    dump: Dump | Snapshot, cluster: ApiCluster, *, node: str | None = None, pods: FileArgument = None
+) -> VerifyResult:
     """Compare a node with a cluster, as `verify` does: of each family the dump that has services."""
     _check_node(cluster, node)
-    snapshot = as_snapshot(dump)
+    snapshot = as_snapshot(dump).with_pods(pods)
     by_family: dict[str, Dump] = {}
     for each in snapshot.dumps:
         mode = mode_of(each)
         if mode.name == "iptables" and not mode.lacking:
             by_family.setdefault(each.family, each)
-    answers = [_verify(each, cluster, node) for each in by_family.values() or [snapshot.dump]]
+    comparison = Comparison(cluster, node, snapshot.pods or ())
+    answers = [_verify(each, comparison) for each in by_family.values() or [snapshot.dump]]
     return answers[0]._replace(snapshot=snapshot, others=tuple(answers[1:]))
 
 
@@ -135,61 +151,80 @@ def _check_node(cluster: ApiCluster, node: str | None) -> None:
         )
 
 
-def _verify(dump: Dump, cluster: ApiCluster, node: str | None) -> VerifyResult:
+def _verify(dump: Dump, comparison: Comparison) -> VerifyResult:
     mode = mode_of(dump)
     shown = mode.lacking or mode.name
     if shown not in _COMPARED:
         what = sentence(mode_remark(shown))
         raise DumpError(f"services cannot be compared: {what}", where=dump.source)
-    version = {"ipv4": 4, "ipv6": 6}[dump.family]
-    expected = {wanted.key: wanted for wanted in expected_ports(cluster, version, node)}
-    candidates = [Candidate(wanted.namespace, wanted.name, wanted.port_name) for wanted in expected.values()]
-    found = {_key(have): have for have in service_ports(DispatchingRules(dump), Naming(dump, candidates))}
-    differences = tuple(_differences(expected, found, cluster, policy_unseen=_policy_unseen(dump)))
-    compared = len(expected.keys() & found.keys())
+    sides = _sides(dump, comparison)
     return VerifyResult(
         dump,
-        node,
-        compared,
-        differences,
-        tuple(_ignored(cluster)),
-        tuple(_notes(dump, expected, node, cluster)),
+        comparison.node,
+        len(sides.both),
+        tuple(_differences(sides, comparison)),
+        tuple(_ignored(comparison.cluster)),
+        tuple(_notes(dump, sides, comparison)),
     )
+
+
+class _Sides(NamedTuple):
+    """The service ports of API and dump: what both have, and each alone.
+
+    `skipped` are kinds of frontends, and of differences, of which this kube-proxy may rightly write nothing.
+    """
+
+    both: list[tuple[PortForm, PortForm]]
+    missing: list[PortForm]
+    extra: list[PortForm]
+    skipped: frozenset[str]
+
+
+def _sides(dump: Dump, comparison: Comparison) -> _Sides:
+    releases = era_of(dump).releases
+    version = {"ipv4": 4, "ipv6": 6}[dump.family]
+    wanted = list(forms_of_api(comparison.cluster, version, comparison.node, releases))
+    candidates = [Candidate(*port.service[:3]) for port in wanted]
+    found = forms_of(dump, service_ports(DispatchingRules(dump), Naming(dump, candidates)))
+    skipped = _unwritten_frontends(found, releases) | _unwritten_health_checks(dump, releases)
+    return _Sides(*matched_ports(wanted, found), skipped)
+
+
+def _unwritten_health_checks(dump: Dump, releases: Releases) -> frozenset[str]:
+    """Return what stands for health checks, if there may rightly be no rule for them: there is one since 1.21."""
+    hiding = Hiding(dump, as_snapshot(dump).unseen_tables(dump))
+    is_due = releases and min(releases) >= _HEALTH_CHECKS and not hiding.health_checks
+    return frozenset() if is_due else frozenset({"health check"})
+
+
+def _unwritten_frontends(found: Iterable[PortForm], releases: Releases) -> frozenset[str]:
+    """Return which frontends may be missing: kube-proxy writes no external IPs without AllowServiceExternalIPs.
+
+    That gate is there since 1.36 and off since 1.40 (KEP-5707). Where one external IP is written, it is on.
+    """
+    shown = {frontend.kind for port in found for frontend in port.frontends}
+    may_be_off = not releases or max(releases) >= _EXTERNAL_IPS_OFF
+    return frozenset({_EXTERNAL_IP}) if may_be_off and _EXTERNAL_IP not in shown else frozenset()
 
 
 def _finding(mismatch: Difference, *, complete: bool) -> Finding:
     differing = Differing(
-        mismatch.of, mismatch.service, mismatch.protocol, mismatch.at, mismatch.expected, mismatch.found
-    )
+        mismatch.of, mismatch.service, mismatch.protocol, mismatch.at, mismatch.expected, mismatch.found,
+        mismatch.pod, mismatch.why,
+    )  # fmt: skip
     return difference(mismatch.kind, differing, mismatch.rule, complete=complete)
 
 
-def _policy_unseen(dump: Dump) -> bool:
-    """Up to 1.23 an internal policy Local left no trace but the endpoints that are not there."""
-    return bool(era_of(dump).releases & _POLICY_UNSEEN)
-
-
-def _key(have: ServicePort) -> tuple[str, str, str, str]:
-    return have.service.namespace, have.service.name, have.service.port_name, have.protocol
-
-
-def _differences(
-    expected: dict[tuple[str, str, str, str], ExpectedPort],
-    found: dict[tuple[str, str, str, str], ServicePort],
-    cluster: ApiCluster,
-    *,
-    policy_unseen: bool,
-) -> Iterator[Difference]:
-    reasons = dict(_ignored(cluster))
-    for key in sorted(expected.keys() | found.keys()):
-        wanted, have = expected.get(key), found.get(key)
-        if wanted is None and have is not None:
-            yield extra(have, reasons.get(f"{key[0]}/{key[1]}", ""))
-        elif have is None and wanted is not None:
-            yield missing(wanted)
-        elif have is not None and wanted is not None:
-            differing = differences_of(wanted, have, policy_unseen=policy_unseen)
-            yield from (one for one in differing if cluster.tells_endpoints or one.kind not in OF_ENDPOINTS)
+def _differences(sides: _Sides, comparison: Comparison) -> Iterator[Difference]:
+    """Yield all differences, in the order of the services' names."""
+    reasons = dict(_ignored(comparison.cluster))
+    rows = [comparison.missing_service(wanted) for wanted in sides.missing]
+    for have in sides.extra:
+        reason = reasons.get("/".join(have.service[:2]), "")
+        rows.append(comparison.extra_service(have, reason))
+    for wanted, have in sides.both:
+        rows += comparison.rows(wanted, have, sides.skipped)
+    yield from sorted(rows, key=lambda row: (*row.of[:3], row.protocol))
 
 
 def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
@@ -198,15 +233,12 @@ def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
             yield f"{service.namespace}/{service.name}", service.ignored
 
 
-def _notes(
-    dump: Dump,
-    expected: dict[tuple[str, str, str, str], ExpectedPort],
-    node: str | None,
-    cluster: ApiCluster,
-) -> Iterator[Item]:
+def _notes(dump: Dump, sides: _Sides, comparison: Comparison) -> Iterator[Item]:
+    cluster, node = comparison.cluster, comparison.node
     yield from unprinted_notes(dump, suspects(dump))
     yield from reading.gaps(dump)
-    if node is not None and node not in (known := cluster.node_names):
+    known = cluster.node_names
+    if node is not None and node not in known and cluster.tells_endpoints:
         yield remark("node-without-endpoints", node=node, names=near_names(node, sorted(known)))
     if mode_of(dump).name != "iptables":
         from iptviz.checks.sync import emptiness
@@ -215,8 +247,40 @@ def _notes(
     if not cluster.tells_endpoints:
         yield remark("endpoints-not-given")
     elif node is None and any(
-        "Local" in {wanted.internal_policy, wanted.external_policy} for wanted in expected.values()
+        "Local" in {port.internal_policy, port.external_policy} for port in _wanted(sides)
     ):
         yield remark("policies-need-node")
-    if any(wanted.hinted for wanted in expected.values()):
+    if _hides_zone(cluster, node):
         yield remark("hints-need-zone", node=node)
+    yield from _left_open(cluster, sides)
+    skipped = sum(frontend.kind in sides.skipped for port in _wanted(sides) for frontend in port.frontends)
+    if skipped:
+        yield remark("external-ips-not-written", count=skipped)
+
+
+def _left_open(cluster: ApiCluster, sides: _Sides) -> Iterator[Item]:
+    """Yield what the objects leave open, though they seem to tell it."""
+    names = {service: f"{service.namespace}/{service.name}" for service in cluster.services}
+    if cut := tuple(names[service] for service in names if service.endpoints_cut):
+        yield remark("endpoints-cut", services=cut)
+    less = {names[service] for service in names if service.by_endpoints and not service.endpoints_cut}
+    found = dict.fromkeys("/".join(port.service[:2]) for port in _wanted(sides) if _is_open(port))
+    if open_ones := tuple(name for name in found if name in less):
+        yield remark("endpoints-tell-less", services=open_ones)
+    for kind, count in cluster.full_chunks:
+        yield remark("list-may-be-cut", objects=kind, count=count)
+
+
+def _is_open(port: PortForm) -> bool:
+    return any(frontend.untold or frontend.may_be_fewer for frontend in port.frontends)
+
+
+def _wanted(sides: _Sides) -> Iterator[PortForm]:
+    yield from (wanted for wanted, _ in sides.both)
+    yield from sides.missing
+
+
+def _hides_zone(cluster: ApiCluster, node: str | None) -> bool:
+    """Whether some service has topology hints, and nothing tells which of its endpoints the node uses."""
+    place = place_of(cluster, node, ANY_RELEASE)
+    return any(rests_on_hints(ends, place) for ends in cluster.endpoints.values())

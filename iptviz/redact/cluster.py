@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iptviz.cluster.api import ApiCluster, ApiEndpoint, ApiPort, ApiService
+    from iptviz.cluster.api import ApiCluster, ApiPort, ApiService
+    from iptviz.cluster.endpoints import ApiEndpoint
     from iptviz.redact.dump import Redactor
+    from iptviz.supplied.pods import Pod
 
 _NODE, _ZONE = "node", "zone"
 
@@ -35,6 +37,7 @@ class ClusterRedactor:
             },
             zones={self.node(node): self._zone(zone) for node, zone in cluster.zones.items()},
             nodes=frozenset(map(self.node, cluster.nodes)),
+            pods=tuple(map(self._pod, cluster.pods)),
         )
 
     def _service(self, service: ApiService) -> ApiService:
@@ -59,7 +62,20 @@ class ClusterRedactor:
             node=None if endpoint.node is None else self.node(endpoint.node),
             zone_hints=frozenset(map(self._zone, endpoint.zone_hints)),
             node_hints=frozenset(map(self.node, endpoint.node_hints)),
+            pod=self._pod_text(endpoint.pod),
         )
+
+    def _pod(self, pod: Pod) -> Pod:
+        return pod._replace(
+            namespace=self._names.namespace(pod.namespace) if pod.namespace else "",
+            name=self._names.pod(pod.name),
+            addresses=self._addresses(pod.addresses),
+        )
+
+    def _pod_text(self, text: str) -> str:
+        namespace, slash, name = text.rpartition("/")
+        hidden = self._names.pod(name) if name else ""
+        return f"{self._names.namespace(namespace)}/{hidden}" if slash else hidden
 
     def _zone(self, name: str) -> str:
         return f"zone-{self._redactor.secrets.word(_ZONE, name)}"

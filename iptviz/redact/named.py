@@ -14,6 +14,7 @@ class Named(Enum):
     TARGET = auto()
     ADDRESS = auto()  # or a network, or an endpoint
     DESTINATION = auto()  # an address, or the name of a service
+    PACKET = auto()  # source, destination, protocol and port in one text
     INTERFACE = auto()
     NAMESPACE = auto()
     CHAIN = auto()

@@ -29,6 +29,18 @@ def _older(redactor: Redactor, node: Snapshot) -> Snapshot:
     return hidden(node, redactor, redactor.other(node.dump))
 
 
+_WORDS_OF_PACKETS = {"-", "node"}
+"""What stands for a source that has no address."""
+
+
+def _packet(redactor: Redactor, text: str) -> str:
+    """Return `SRC DST PROTO PORT` in pseudonyms; who reads it refuses what is none of that."""
+    source, _, rest = text.strip().partition(" ")
+    destination, blank, others = rest.strip().partition(" ")
+    shown = source if source in _WORDS_OF_PACKETS else redactor.addresses(source)
+    return f"{shown} {redactor.destination(destination) if destination else ''}{blank}{others}"
+
+
 def _services(redactor: Redactor, candidates: tuple[Candidate, ...]) -> Supplied:
     return Supplied(Beside(redactor).services(candidates), SOURCE)
 
@@ -71,6 +83,7 @@ TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
     Named.TARGET: lambda redactor, text: redactor.target(text),
     Named.ADDRESS: lambda redactor, text: redactor.addresses(text),
     Named.DESTINATION: lambda redactor, text: redactor.destination(text),
+    Named.PACKET: _packet,
     Named.INTERFACE: lambda redactor, name: redactor.names.interface(name),
     Named.NAMESPACE: lambda redactor, name: redactor.names.namespace(name),
     Named.CHAIN: lambda redactor, name: redactor.names.chain(name),

@@ -121,7 +121,9 @@ FORMATS = {
     row.name: row
     for row in (
         _format("tree", ".txt", "for a terminal", "tree:tree_text", "view", "tree", styled=True),
-        _format("table", ".txt", "for a terminal", "table:table_text", "view", "tree table", styled=True),
+        _format(
+            "table", ".txt", "for a terminal", "table:table_text", "view", "tree table changes", styled=True
+        ),
         _format("csv", ".csv", "for spreadsheets", "csv:csv_text", "document", "records"),
         _format("dot", ".dot .gv", "for Graphviz", "dot:dot_text", "picture", "picture"),
         _format("svg", ".svg", "a picture for pages", "drawn:svg", "picture", "picture"),

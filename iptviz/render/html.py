@@ -26,6 +26,10 @@ _CLASSES = {"hook": "case", "missing": "verdict"}
 """What a node of a tree looks like, where not like its kind."""
 
 
+_SIGNS = {"+": "added", "-": "removed", "~": "changed", "": "more"}
+"""What a line of what changed looks like, by its sign."""
+
+
 class _Answer(NamedTuple):
     """An answer as it stands on the page; `picture` is SVG, and empty without the program dot."""
 
@@ -67,6 +71,7 @@ def html(view: View) -> str:
         titled=_titled,
         said=_said,
         classes=_CLASSES,
+        signs=_SIGNS,
         **_trusted(_data({"rows": _listed_rows(listing.table, places), "chains": chains})),
     )
 

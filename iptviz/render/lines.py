@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from iptviz.render.room import columns_of, hung, padded
 from iptviz.terminal import paint
 from iptviz.view.blocks import Facts, Heading, Notes, Table, Tree
+from iptviz.view.changes import Changes
 from iptviz.view.text import note_line
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from iptviz.render.room import StyledLine
     from iptviz.terminal import Style
     from iptviz.view.blocks import Block, Fact, View
+    from iptviz.view.changes import ChangeLine
 
 GAP = "   "
 """Between what stands side by side."""
@@ -39,17 +41,16 @@ def terminal_text(
     `heading` returns the lines of a heading, which stand right above a tree or facts, `tree` the parts of a tree,
     `table` the lines of a table; `good` is the style of facts that are good, `note` that of notes.
     """
+    makers: dict[type, Callable[[Any], Iterable[StyledLine]]] = {
+        Table: table,
+        Facts: lambda block: _fact_lines(block.facts, good, style),
+        Notes: lambda block: _note_lines(block.texts, note, style),
+        Changes: lambda block: _change_lines(block.lines, style),
+    }
 
     def lines(block: Block) -> Iterable[StyledLine]:
-        match block:
-            case Table():
-                return table(block)
-            case Facts():
-                return _fact_lines(block.facts, good, style)
-            case Notes():
-                return _note_lines(block.texts, note, style)
-            case _:
-                return ()
+        make = makers.get(type(block))
+        return make(block) if make else ()
 
     def parts(blocks: tuple[Block, ...]) -> Iterator[Iterable[StyledLine]]:
         above: list[StyledLine] = []
@@ -58,7 +59,7 @@ def terminal_text(
                 above += _fitting(heading(block), style)
                 continue
             first, *others = tree(block) if isinstance(block, Tree) else [lines(block)]
-            if isinstance(block, Tree | Facts):
+            if isinstance(block, Tree | Facts | Changes):
                 yield (*above, *first)
             else:
                 yield above
@@ -90,6 +91,21 @@ def _fact_lines(facts: tuple[Fact, ...], good: str, style: Style) -> Iterator[St
         beside = styles["bad"] if fact.mood == "bad" else "bold"
         label = padded(fact.label, width, style) + "  "
         yield from hung([(label, beside)], [(fact.text, styles[fact.mood])], style)
+
+
+_SIGNED = {"+": "green", "-": "red", "~": "yellow", "": ""}
+"""The colour of a line of what changed, by its sign."""
+
+
+def _change_lines(lines: Iterable[ChangeLine], style: Style) -> Iterator[StyledLine]:
+    """Yield the lines of what changed; words that differ stand out by colour."""
+    for line in lines:
+        how = "bold red" if line.is_bad else _SIGNED[line.sign]
+        blanks = "  " * line.depth
+        place = [(f"{GAP}({line.place})", "dim")] if line.place else []
+        pieces = [(text, f"{how} bold reverse".strip() if differs else how) for text, differs in line.pieces]
+        sign = f"{line.sign or ' '} " if line.sign or line.depth else ""
+        yield from hung([(blanks + sign, how)], [*pieces, *place], style, [(f"{blanks}    ", "")])
 
 
 def _parted(parts: Iterable[Iterable[StyledLine]]) -> Iterator[StyledLine]:

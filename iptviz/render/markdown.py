@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from iptviz.render.mermaid import mermaid
 from iptviz.view.articles import articles_of
 from iptviz.view.blocks import Answers, Facts, Figure, Findings, Heading, Listing, Notes, Rules, Table, Tree
+from iptviz.view.changes import Changes
 from iptviz.view.nodes import CaseBranch, Fold, TreeRow, in_tables
 from iptviz.view.text import note_line
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from iptviz.view.articles import Article
     from iptviz.view.blocks import Block, Fact, View
+    from iptviz.view.changes import ChangeLine
     from iptviz.view.nodes import Below, LetteredCase, Node, Spoken, TableRow
     from iptviz.view.picture import Picture
 
@@ -61,8 +63,8 @@ def _block(view: View, block: Block) -> Iterator[str]:
             yield from _tree(block.nodes)
         case Facts() if block.facts:
             yield _facts(block.facts)
-        case Notes() if block.texts:
-            yield "\n".join(f"- {_plain(note_line(note))}" for note in block.texts)
+        case Notes() | Changes():
+            yield from _lines_of(block)
         case Figure() if not view.absent:
             yield _mermaid(block.draw())
         case Rules() if rules := block.quote():
@@ -72,6 +74,13 @@ def _block(view: View, block: Block) -> Iterator[str]:
             yield from _headed(block)
         case Listing():
             yield from _view(block.view)
+
+
+def _lines_of(block: Notes | Changes) -> Iterator[str]:
+    if isinstance(block, Changes):
+        yield from [_fenced("diff", map(_change, block.lines))] if block.lines else []
+    elif block.texts:
+        yield "\n".join(f"- {_plain(note_line(note))}" for note in block.texts)
 
 
 def _headed(block: Findings | Answers) -> Iterator[str]:
@@ -97,11 +106,21 @@ def _mermaid(picture: Picture) -> str:
 
 
 def _quoted(summary: str, lines: tuple[str, ...]) -> str:
-    """Return lines as they are, to be unfolded: between more backticks than they have in a row."""
-    most = max((len(run) for line in lines for run in re.findall("`+", line)), default=0)
-    fence = "`" * max(most + 1, 3)
+    """Return lines as they are, to be unfolded."""
+    return f"<details>\n<summary>{_html(summary)}</summary>\n\n{_fenced('text', lines)}\n\n</details>"
+
+
+def _fenced(language: str, lines: Iterable[str]) -> str:
+    """Return lines as they are, as code of a language: between more backticks than they have in a row."""
     text = "\n".join(lines)
-    return f"<details>\n<summary>{_html(summary)}</summary>\n\n{fence}text\n{text}\n{fence}\n\n</details>"
+    fence = "`" * max(max(map(len, re.findall("`+", text)), default=0) + 1, 3)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _change(line: ChangeLine) -> str:
+    """Return a line of what changed with its sign in front, by which it is coloured."""
+    place = f"   ({line.place})" if line.place else ""
+    return f"{line.sign or ' '} {'  ' * line.depth}{line.text}{place}"
 
 
 # --- several answers -----------------------------------------------------------------------------------------

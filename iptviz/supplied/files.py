@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from iptviz.source.origin import DumpLike
 
 Read = TypeVar("Read")
+_MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig"}
 
 
 class Supplied(NamedTuple):
@@ -53,7 +55,7 @@ def _supplied(path: str, limit: int) -> Supplied:
     try:
         if path == "-":
             data = read_plain(standard_input(), "<stdin>", limit)
-            return Supplied(data.decode("utf-8", "replace"), "<stdin>")
+            return Supplied(_decoded(data), "<stdin>")
         if ":" in path and not os.path.exists(path):  # noqa: PTH110 - BUNDLE:path/inside
             return _inside(path, path, limit)
         with open(path, "rb") as opened:  # noqa: PTH123
@@ -62,7 +64,13 @@ def _supplied(path: str, limit: int) -> Supplied:
             data = read_plain(opened, path, limit)
     except OSError as error:
         raise DumpError(f"cannot be read: {(error.strerror or str(error)).lower()}", where=path) from None
-    return Supplied(data.decode("utf-8", "replace").replace("\r\n", "\n").replace("\r", "\n"), path)
+    return Supplied(_decoded(data).replace("\r\n", "\n").replace("\r", "\n"), path)
+
+
+def _decoded(data: bytes) -> str:
+    """Return the text; PowerShell marks it where it is not plain UTF-8: its `kubectl ... > FILE` is UTF-16."""
+    encoding = next((encoding for mark, encoding in _MARKS.items() if data.startswith(mark)), "utf-8")
+    return data.decode(encoding, "replace")
 
 
 def _inside(origin: DumpLike, path: str, limit: int) -> Supplied:
@@ -77,4 +85,4 @@ def _inside(origin: DumpLike, path: str, limit: int) -> Supplied:
         sources = []
     if len(sources) != 1:
         raise DumpError("is a bundle", where=path, hint=f"name a file in it, as {path}:path/inside")
-    return Supplied(sources[0].data.decode("utf-8", "replace"), sources[0].name)
+    return Supplied(_decoded(sources[0].data), sources[0].name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, is_document, object_of, objects_of, read_items, text_of
+from iptviz.supplied.kubectl import answer_of
 from iptviz.supplied.lines import SourceLine, places
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _HINT = "pass the output of `kubectl get pods -A -o wide` (a table, or -o json or yaml)"
 _COLUMNS = re.compile(r"[ ]{2,}|\t+")
+_FIRST = {"NAMESPACE", "NAME"}
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
 _ENDED = frozenset({"Completed", "Succeeded", "Failed", "Evicted", "NodeShutdown", "Shutdown", "Terminated"})
 """What the column STATUS, or the phase, says of a pod that has no address any more."""
@@ -78,11 +80,12 @@ def read_pods(text: str, source: str) -> tuple[Pod, ...]:
     Raises:
         DumpError: it is no list of pods, or tells no addresses.
     """
+    text = answer_of(text, source, _HINT)
     if is_document(text):
-        items = [item for item in read_items(text, source, _HINT) if item.get("kind", "Pod") == "Pod"]
-        if not items:
+        items = [{"kind": "Pod", **item} for item in read_items(text, source, _HINT)]
+        if not any(map(_is_pod, items)):
             raise SourceLine(source, 1).error("no pods found", _HINT)
-        return tuple(pod for item in items if (pod := _of_item(item)) is not None)
+        return tuple(pods_among(items))
     return tuple(_of_table(text, source))
 
 
@@ -90,23 +93,27 @@ def read_pods(text: str, source: str) -> tuple[Pod, ...]:
 
 
 def _of_table(text: str, source: str) -> Iterator[Pod]:
+    """Yield the pods of a table, or of that among several: kubectl prints one for each kind."""
     head: list[str] = []
+    found = False
     for place, line in places(text, source):
         cells = _COLUMNS.split(line)
-        if {"NAME", "STATUS"} <= set(cells):
-            head = cells
-            if "IP" not in head:
+        if cells[0] in _FIRST:
+            head = cells if "READY" in cells and "STATUS" in cells else []
+            found = found or bool(head)
+            if head and "IP" not in head:
                 raise place.error("no column IP in this list of pods", _HINT)
         elif head and (pod := _of_row(dict(zip(head, cells, strict=False)))) is not None:
             yield pod
-    if not head:
+    if not found:
         raise SourceLine(source, 1).error("no pods found", _HINT)
 
 
 def _of_row(row: dict[str, str]) -> Pod | None:
     if row.get("STATUS") in _ENDED:
         return None
-    return _pod(row.get("NAMESPACE", ""), row.get("NAME", ""), _addresses(row.get("IP", "").split(",")))
+    name = row.get("NAME", "").removeprefix("pod/")
+    return _pod(row.get("NAMESPACE", ""), name, _addresses(row.get("IP", "").split(",")))
 
 
 def _pod(namespace: str, name: str, addresses: tuple[str, ...]) -> Pod | None:
@@ -126,6 +133,15 @@ def _addresses(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 # --- documents -------------------------------------------------------------------------------------------------
+
+
+def pods_among(items: Iterable[JsonObject]) -> Iterator[Pod]:
+    """Yield the pods among Kubernetes objects that have an address and have not ended."""
+    return (pod for item in items if _is_pod(item) and (pod := _of_item(item)) is not None)
+
+
+def _is_pod(item: JsonObject) -> bool:
+    return item.get("kind") == "Pod"
 
 
 def _of_item(item: JsonObject) -> Pod | None:

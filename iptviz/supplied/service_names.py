@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.errors import quoted
 from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, is_document, read_items
+from iptviz.supplied.kubectl import answer_of
 from iptviz.supplied.lines import SourceLine, places
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ _HINT = (
 )
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
 _NAME = re.compile(rf"(?P<namespace>{_LABEL})/(?P<name>{_LABEL})(?::(?P<port>(?:{_LABEL})?))?")
+_PREFIX = "service/"
 _LABELS = re.compile(_LABEL)
 
 
@@ -36,6 +38,7 @@ def read_service_names(text: str, source: str) -> list[Candidate]:
     Raises:
         DumpError: it holds no service, or something that is none.
     """
+    text = answer_of(text, source, _HINT)
     if is_document(text):
         found = list(_of_items(read_items(text, source, _HINT), SourceLine(source, 1)))
     else:
@@ -49,21 +52,24 @@ def read_service_names(text: str, source: str) -> list[Candidate]:
 
 
 def _of_lines(text: str, source: str) -> Iterator[Candidate]:
-    columns: tuple[int, int] | None = None
+    """Yield the services of lines or tables: several kinds in one have theirs before names (`service/web`)."""
+    in_table = False
     for place, line in places(text, source):
         words = line.split()
         if words[:2] == ["NAMESPACE", "NAME"]:
-            columns = (0, 1)
-        elif columns:
-            yield _of_row(words, place)
-        else:
+            in_table = True
+        elif not in_table:
             yield _of_name(line, place)
+        elif "/" not in "".join(words[1:2]).removeprefix(_PREFIX):
+            yield _of_row(words, place)
 
 
 def _of_row(words: list[str], place: SourceLine) -> Candidate:
-    if len(words) < 2 or not all(map(_LABELS.fullmatch, words[:2])):
+    namespace, name = (*words, "", "")[:2]
+    name = name.removeprefix(_PREFIX)
+    if not (_LABELS.fullmatch(namespace) and _LABELS.fullmatch(name)):
         raise place.error(f"not a row of services: {quoted(' '.join(words))}", _HINT)
-    return Candidate(words[0], words[1], None)
+    return Candidate(namespace, name, None)
 
 
 def _of_name(line: str, place: SourceLine) -> Candidate:

@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 
 from iptviz.records import NamedTuple
 from iptviz.view.blocks import Facts, Heading, Table, Tree
+from iptviz.view.changes import Changes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.view.blocks import Fact, View
+    from iptviz.view.changes import ChangeLine
     from iptviz.view.nodes import Node
 
 _RESULTS = {"reach", "verdict", "observed"}
 
 
 class Article(NamedTuple):
-    """A heading with what stands below it: facts that come `first`, a tree, tables, and facts.
+    """A heading with what stands below it: facts that come `first`, a tree, tables, what changed, and facts.
 
     `summed_up`: the first article of the view tells what all of them come to.
     """
@@ -26,6 +28,7 @@ class Article(NamedTuple):
     first: tuple[Fact, ...] = ()
     nodes: tuple[Node, ...] = ()
     tables: tuple[Table, ...] = ()
+    changes: tuple[ChangeLine, ...] = ()
     facts: tuple[Fact, ...] = ()
     summed_up: bool = False
 
@@ -60,17 +63,19 @@ def articles_of(view: View) -> list[Article]:
     for block in (*view.lead, *view.blocks):
         if isinstance(block, Heading):
             articles.append(Article(block, summed_up=bool(view.lead and articles)))
-        elif isinstance(block, Tree | Table | Facts):
+        elif isinstance(block, Tree | Table | Changes | Facts):
             last = articles.pop() if articles else Article(Heading(view.title))
             articles.append(_with(last, block))
     return articles
 
 
-def _with(article: Article, block: Tree | Table | Facts) -> Article:
+def _with(article: Article, block: Tree | Table | Changes | Facts) -> Article:
     if isinstance(block, Tree):
         return article._replace(nodes=(*article.nodes, *block.nodes))
     if isinstance(block, Table):
         return article._replace(tables=(*article.tables, block))
-    if article.nodes or article.tables:
+    if isinstance(block, Changes):
+        return article._replace(changes=(*article.changes, *block.lines))
+    if article.nodes or article.tables or article.changes:
         return article._replace(facts=(*article.facts, *block.facts))
     return article._replace(first=(*article.first, *block.facts))

@@ -16,13 +16,14 @@ from iptviz.view.numbers import percent
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from iptviz.view.changes import Changes
     from iptviz.view.nodes import Columns, LetteredCase, Mood, Node
     from iptviz.view.picture import Picture
 
     BlockKind = TypeVar("BlockKind")
     Block: TypeAlias = (
-        "Heading | Tree | Table | Facts | Notes | Figure | Rules | Findings | Answers | Listing | ChainBrowser"
-        " | File"
+        "Heading | Tree | Table | Facts | Notes | Changes | Figure | Rules | Findings | Answers | Listing"
+        " | ChainBrowser | File"
     )
 
 later = cache

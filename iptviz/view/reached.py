@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.causes import failure_text
 from iptviz.engine.chance import NEVER
-from iptviz.paths.fares import FARE_WORDS, fails, surely_reached
+from iptviz.paths.fares import FARE_WORDS, fails, surely_reached, worst_at
 from iptviz.records import NamedTuple
 from iptviz.view.blocks import Fact
 from iptviz.view.labels import KIND_WORDS
@@ -16,8 +16,8 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from iptviz.kube.service_ports import ServicePort
-    from iptviz.paths.fares import Failure, Fare, FareWord, Reached
+    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.paths.fares import Failure, Fare, FareWord
     from iptviz.paths.model import Decider
     from iptviz.questions.services import ServicesResult
     from iptviz.view.nodes import Mood
@@ -53,13 +53,11 @@ class ReachedWords:
     """Says how clients fare at service ports: of those at which they fare alike once."""
 
     def __init__(self) -> None:
-        self._known: dict[object, tuple[Sequence[Reached], str, list[str]]] = {}
+        self._known: dict[object, tuple[Sequence[FrontendForm], str, list[str]]] = {}
 
-    def of(self, port: Sequence[Reached]) -> tuple[str, list[str]]:
+    def of(self, port: Sequence[FrontendForm]) -> tuple[str, list[str]]:
         """Return what `reached_text` and `cause_remarks` say."""
-        if not port:
-            return "", []
-        key = tuple([(reached.frontend.kind, id(reached.fares)) for reached in port])
+        key = tuple([(frontend.kind, id(frontend.reached)) for frontend in port])
         if key not in self._known:
             self._known[key] = port, reached_text(port), cause_remarks(port)
         return self._known[key][1:]
@@ -68,7 +66,7 @@ class ReachedWords:
 # --- in a word -----------------------------------------------------------------------------------------------
 
 
-def reached_text(port: Sequence[Reached]) -> str:
+def reached_text(port: Sequence[FrontendForm]) -> str:
     """Return the words for the worst frontend, with its kind and those that fare alike where others do not."""
     worst, named = _words(_worst(port)), _named(port)
     if len(named) == len(port):
@@ -76,37 +74,37 @@ def reached_text(port: Sequence[Reached]) -> str:
     return f"{', '.join(dict.fromkeys(map(frontend_kind, named)))} {worst}"
 
 
-def _worst(port: Sequence[Reached]) -> Reached:
+def _worst(port: Sequence[FrontendForm]) -> FrontendForm:
     """Return the worst frontend: of those that fare alike one that fails whatever else is so."""
-    return min(port, key=lambda reached: (reached.worst, _conditions(reached)))
+    return min(port, key=lambda frontend: (worst_at(frontend), _conditions(frontend)))
 
 
-def _conditions(reached: Reached) -> int:
+def _conditions(frontend: FrontendForm) -> int:
     """Return how many conditions the cause of most failures has where clients fare worst."""
-    word = FARE_WORDS[reached.worst] if reached.fares else None
+    word = FARE_WORDS[worst_at(frontend)] if frontend.fares else None
     return min(
-        (len(fare.failures[0].when) for fare in reached.fares if fare.word == word and fare.failures),
+        (len(fare.failures[0].when) for fare in frontend.fares if fare.word == word and fare.failures),
         default=0,
     )
 
 
-def _named(port: Sequence[Reached]) -> list[Reached]:
+def _named(port: Sequence[FrontendForm]) -> list[FrontendForm]:
     """Return the frontends of which is said what is said of the worst one."""
     worst = _words(_worst(port))
     return [one for one in port if _words(one) == worst]
 
 
-def frontend_kind(reached: Reached) -> str:
+def frontend_kind(frontend: FrontendForm) -> str:
     """Return the kind of a frontend in words."""
-    return KIND_WORDS.get(reached.frontend.kind, reached.frontend.kind)
+    return KIND_WORDS.get(frontend.kind, frontend.kind)
 
 
-def _words(reached: Reached) -> str:
+def _words(frontend: FrontendForm) -> str:
     """Return how clients fare at a frontend; what is well is not said beside what is not."""
-    if not reached.fares:
+    if not frontend.fares:
         return "?"
     by_word: dict[FareWord, list[str]] = {}
-    for fare in sorted(reached.fares, key=lambda fare: FARE_WORDS.index(fare.word)):
+    for fare in sorted(frontend.fares, key=lambda fare: FARE_WORDS.index(fare.word)):
         by_word.setdefault(fare.word, []).extend(fare.clients)
     if len(by_word) == 1:
         return next(iter(by_word))
@@ -120,7 +118,7 @@ def _of_some(word: FareWord, clients: list[str]) -> str:
 # --- with the cause ------------------------------------------------------------------------------------------
 
 
-def cause_remarks(port: Sequence[Reached]) -> list[str]:
+def cause_remarks(port: Sequence[FrontendForm]) -> list[str]:
     """Return why connections to the worst frontend fail, for each kind of clients the cause of most failures.
 
     The frontend is named where others that are called as bad fail by something else.
@@ -132,9 +130,9 @@ def cause_remarks(port: Sequence[Reached]) -> list[str]:
     return [f"{clients}{at}: {cause}" for clients, cause in causes]
 
 
-def _causes(reached: Reached) -> list[tuple[str, str]]:
+def _causes(frontend: FrontendForm) -> list[tuple[str, str]]:
     """Return why connections to a frontend fail, in words, with whose they are."""
-    fares = (fare for fare in reached.fares if fare.failures and fare.word != "no endpoints")
+    fares = (fare for fare in frontend.fares if fare.failures and fare.word != "no endpoints")
     return [
         (", ".join(fare.clients), _failure_text(fare.failures[0], fare.word) + _otherwise(fare))
         for fare in fares
@@ -157,11 +155,11 @@ def _otherwise(fare: Fare) -> str:
 # --- of many services ----------------------------------------------------------------------------------------
 
 
-def reached_parts(ports: Sequence[tuple[Reached, ...]]) -> list[str]:
+def reached_parts(ports: Sequence[tuple[FrontendForm, ...]]) -> list[str]:
     """Return how many service ports some clients do not reach, of how many conditions decide, or nobody knows."""
     failing = sum(map(fails, ports))
     others = [port for port in ports if not fails(port) and not surely_reached(port)]
-    unknown = sum(any(not reached.fares for reached in port) for port in others)
+    unknown = sum(any(not frontend.fares for frontend in port) for port in others)
     counts = {
         "not reached by all clients": failing,
         "depending on conditions": len(others) - unknown,
@@ -227,7 +225,7 @@ def cause_facts(results: Iterable[ServicesResult]) -> Iterator[Fact]:
     What fails under conditions alone comes last: it is told as such.
     """
     groups: dict[object, _Group] = {}
-    for port, reached, one, fare in _failing(results):
+    for port, frontend, fare in _failing(results):
         failure = fare.failures[0]
         people = tuple(_PEOPLE.get(client, client) for client in fare.clients)
         label = _label(fare)
@@ -236,8 +234,8 @@ def cause_facts(results: Iterable[ServicesResult]) -> Iterator[Fact]:
         group = groups.setdefault(key, _Group(label, failure, people, {}, {}, otherwise))
         if failure.cause.by:
             group.deciders[failure.cause.by] = None
-        found = group.ports.setdefault(id(port), _Failing(port.name, len(reached), []))
-        found.places.append(f"{frontend_kind(one)} {one.frontend.at}".rstrip())
+        found = group.ports.setdefault(id(port), _Failing(port.name, len(port.frontends), []))
+        found.places.append(f"{frontend_kind(frontend)} {frontend.at}".rstrip())
     ordered = sorted(groups.values(), key=_Group.place)
     yield from (group.fact for group in ordered[:MOST_CAUSES])
     if (more := len(ordered) - MOST_CAUSES) > 0:
@@ -253,13 +251,11 @@ def _label(fare: Fare) -> str:
     return _LABELS[fare.word]
 
 
-def _failing(
-    results: Iterable[ServicesResult],
-) -> Iterator[tuple[ServicePort, tuple[Reached, ...], Reached, Fare]]:
-    """Yield what fails, or may: of which service port, with all its frontends, at which of them, and how."""
+def _failing(results: Iterable[ServicesResult]) -> Iterator[tuple[PortForm, FrontendForm, Fare]]:
+    """Yield what fails, or may: of which service port, at which of its frontends, and how."""
     for result in results:
-        for port, reached in zip(result.services, result.reached, strict=True):
-            for one in reached:
-                for fare in one.fares:
+        for port in result.forms:
+            for frontend in port.frontends:
+                for fare in frontend.fares:
                     if fare.failures and (fare.fails or fare.may_fail):
-                        yield port, reached, one, fare
+                        yield port, frontend, fare

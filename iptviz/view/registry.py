@@ -22,9 +22,9 @@ def function_at(place: str) -> Callable[..., Any]:
 class Question(NamedTuple):
     """A question: the function that builds its view, as `module:name`, the class of its results, what it holds.
 
-    It holds the blocks that matter to formats: `tree`, `table`, `picture`, `answers`; `dump` where all of it is
-    about one dump; `document` where it has one, `elements` where that is a list, `findings` where it tells what
-    is wrong, and `records` where iptviz.documents.records makes rows of it.
+    It holds the blocks that matter to formats: `tree`, `table`, `changes`, `picture`, `answers`; `dump` where a
+    page can show a dump beside it; `document` where it has one, `elements` where that is a list, `findings` where
+    it tells what is wrong, and `records` where iptviz.documents.records makes rows of it.
     """
 
     builder: str
@@ -44,6 +44,7 @@ QUESTIONS = {
     "services": Question(
         "iptviz.view.services:services_view", "ServicesResult", _OF_A_DUMP | {"table", "elements"}
     ),
+    "diff": Question("iptviz.view.diff:diff_view", "DiffResult", _OF_A_DUMP | {"changes"}),
     "verify": Question("iptviz.view.verify:verify_view", "VerifyResult", _OF_A_DUMP | {"table"}),
     "check": Question(
         "iptviz.view.check:check_view",

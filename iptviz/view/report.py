@@ -147,11 +147,11 @@ def _head(result: ReportResult, of_check: CheckResult | None) -> Iterator[Fact]:
 
 def _looked_at(services: ServicesResult) -> str:
     """Return what is known of the services; empty without any."""
-    shown = [port for answer in services.answers for port in answer.services]
+    shown = [port for answer in services.answers for port in answer.forms]
     if not shown:
         return ""
     chains = f"kube-proxy's chains of {counted(len(shown), 'service port')}"
-    known = sum(all(one.fares for one in port) for answer in services.answers for port in answer.reached)
+    known = sum(all(frontend.fares for frontend in port.frontends) for port in shown)
     if not known:
         return f"{chains}; not the effect of other rules on their connections"
     tables = ", ".join(dict.fromkeys(name for answer in services.answers for name in answer.dump.tables))
@@ -189,21 +189,21 @@ def _asked(result: ReportResult) -> str:
     """Return the heading of the answers."""
     if not result.odd:
         return _requested(result)
-    if not result.services.services:
+    if not result.services.forms:
         return "No service in this dump" + ("" if result.dump.complete else ", which is incomplete")
     count = len(result.answers) + result.left_out
     if not count:
         return _none_suspicious(result.services, result.checked)
     shown = f" ({len(result.answers):,} shown; see the list)" if result.left_out else ""
     unreached = any(
-        map(fails_unduly, (port for answer in result.services.answers for port in answer.reached))
+        fails_unduly(port.frontends) for answer in result.services.answers for port in answer.forms
     )
     return f"{'Not reached or suspicious' if unreached else 'Suspicious services'}: {count:,}{shown}"
 
 
 def _none_suspicious(services: ServicesResult, checked: CheckResult | None) -> str:
     """Return the heading where no service fails for sure; what conditions decide is no good news."""
-    ports = [port for answer in services.answers for port in answer.reached]
+    ports = [port.frontends for answer in services.answers for port in answer.forms]
     if open_ones := sum(any(fare.may_fail for one in port for fare in one.fares) for port in ports):
         return f"No service surely fails; {counted(open_ones, 'service port')} may fail (see the list)"
     listed = (finding for answer in services.answers for finding in answer.findings)

@@ -12,7 +12,6 @@ from iptviz.checks.wording import sentence
 from iptviz.engine.condition import clauses
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.fares import fails, surely_reached
-from iptviz.questions.services import is_uneven
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import rule_table
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
@@ -22,20 +21,17 @@ from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.reached import ReachedWords, cause_facts, reached_parts
 from iptviz.view.text import printable
-from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from iptviz.checks.finding import Finding
+    from iptviz.compare.form import FrontendForm, PortForm
     from iptviz.dump.model import Dump
+    from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.era import Era
-    from iptviz.kube.frontend_answer import EndpointShare, FrontendAnswer
-    from iptviz.kube.frontends import Frontend
     from iptviz.kube.published import PublishedPort
-    from iptviz.kube.service_ports import ServicePort
     from iptviz.node.snapshot import Snapshot
-    from iptviz.paths.fares import Reached
     from iptviz.questions.services import ServicesResult
     from iptviz.view.nodes import CellKind, Mood
 
@@ -73,9 +69,9 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
     several, words = bool(result.others), ReachedWords()
     labels = [short_dump_label(answer.dump) if several else "" for answer in result.answers]
     rows = [
-        (port.name, _row(_Asked(port, reached, *words.of(reached), label, fold=fold), result.snapshot))
+        (port.name, _row(_Asked(port, *words.of(port.frontends), label, fold=fold), result.snapshot))
         for answer, label in zip(result.answers, labels, strict=True)
-        for port, reached in zip(answer.services, answer.reached, strict=True)
+        for port in answer.forms
     ]
     if several:
         rows.sort(key=itemgetter(0))  # what is alike stands together, whatever the order was to be
@@ -86,13 +82,12 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
 
 
 class _Asked(NamedTuple):
-    """A service port, and how clients fare at it, also in words: `causes` say why connections fail.
+    """A service port, and how clients fare at it in words: `causes` say why connections fail.
 
     `dump` is a label of its dump where there are several; `fold`: not all is told.
     """
 
-    port: ServicePort
-    reached: tuple[Reached, ...]
+    port: PortForm
     words: str
     causes: list[str]
     dump: str
@@ -100,102 +95,87 @@ class _Asked(NamedTuple):
 
 
 def _row(asked: _Asked, node: Snapshot | None) -> TableRow:
-    port, reached = asked.port, asked.reached
+    port = asked.port
     name, *cells = [Cell(kind, printable(cell(asked))) for kind, cell in _KINDS_OF_CELLS]
     name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
     empty = not port.has_endpoints and not _has_others(port)
-    bad = empty or is_uneven(port) or fails(reached)
+    bad = empty or port.usual.is_uneven or fails(port.frontends)
     below = () if asked.fold else tuple(_endpoint_lines(port, node))
-    unsure = bool(reached) and not surely_reached(reached)
-    return TableRow((name, *cells), below, "bad" if bad else "" if unsure else "good")
+    sure = surely_reached(port.frontends)
+    return TableRow((name, *cells), below, "bad" if bad else "good" if sure else "")
 
 
-def _cluster_ip(port: ServicePort) -> str:
-    frontend = port.usual.frontend
-    return frontend.at if frontend.kind == "cluster-ip" else ""
+def _cluster_ip(port: PortForm) -> str:
+    return port.usual.at if port.usual.kind == "cluster-ip" else ""
 
 
-def _others(port: ServicePort, *, fold: bool) -> str:
-    texts = [
-        answer.frontend.at for answer in port.answers if answer.frontend.kind not in {"cluster-ip", CHAIN}
-    ]
+def _others(port: PortForm, *, fold: bool) -> str:
+    texts = [frontend.at for frontend in port.frontends if frontend.kind not in {"cluster-ip", CHAIN}]
     shown = texts[:_SHOWN] if fold and len(texts) > _SHOWN + 1 else texts
     return ", ".join([*shown, *([f"+{len(texts) - len(shown)}"] if len(shown) < len(texts) else [])])
 
 
-def _count(port: ServicePort) -> str:
-    here = next((answer for answer in port.answers if answer.local_only and answer is not port.usual), None)
-    count = f"{len(port.endpoints)}"
-    if port.usual.unseen or port.usual.unread:
-        count = f"at least {count}" if port.endpoints else "unknown"
+def _count(port: PortForm) -> str:
+    usual, *others = port.frontends
+    here = next((frontend for frontend in others if frontend.local_only), None)
+    count = f"{len(usual.endpoints)}"
+    if usual.unseen or "rule" in usual.untold:
+        count = f"at least {count}" if usual.endpoints else "unknown"
     count = "unknown" if _has_others(port) else count
     return count + ("" if here is None else f" ({len(here.endpoints)} local)")
 
 
-def _has_others(port: ServicePort) -> bool:
+def _has_others(port: PortForm) -> bool:
     """Whether a service without local endpoints may have others, of which nat would tell, which is not shown."""
     usual = port.usual
-    return usual.nat_unseen and usual.local_only and usual.verdict is not None and not port.has_endpoints
+    is_refused = usual.verdict is not None and not port.has_endpoints
+    return is_refused and usual.local_only is True and "nat" in usual.untold
 
 
-def _shares(port: ServicePort) -> str:
-    balance = port.balance
-    if port.usual.unshared and port.endpoints:
+def _shares(frontend: FrontendForm) -> str:
+    balance = frontend.balance
+    if "chances" in frontend.untold and frontend.endpoints:
         return "not printed"
-    if port.usual.unread:
+    if "rule" in frontend.untold:
         return "depends on a rule that is not understood"
-    if port.usual.unseen:
+    if frontend.unseen:
         return "unknown (dump incomplete)"
     if balance is None:
-        return f"{port.verdict.kind}, line {port.verdict.rule.line}" if port.verdict else "no endpoint"
+        return f"{frontend.verdict}, line {frontend.verdict_line}" if frontend.verdict else "no endpoint"
     spread = f"UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
-    if port.usual.leftover:
-        return f"{spread}, {percent(port.usual.leftover)} get none"
+    if frontend.leftover:
+        return f"{spread}, {percent(frontend.leftover)} get none"
     if not balance.even and not balance.rounded:
         return spread
     return percent(balance.most) if balance.endpoints == 1 else f"{percent(balance.most)} each"
 
 
-def _affinity(port: ServicePort) -> str:
+def _affinity(port: PortForm) -> str:
     return "" if port.affinity is None else seconds(port.affinity)
 
 
-def _policy(port: ServicePort) -> str:
+def _policy(port: PortForm) -> str:
     policies = {"iTP": port.internal_policy, "eTP": port.external_policy}
     return ", ".join(f"{name}=Local" for name, policy in policies.items() if policy == "Local")
 
 
 def _remarks(asked: _Asked) -> str:
-    if asked.reached:
-        return "; ".join([*asked.causes, *_other_remarks(asked.port)])
-    port = asked.port
-    refused = [answer for answer in port.answers[1:] if answer.verdict and not answer.endpoints]
-    if port.verdict and not port.endpoints:
-        refused = []
-    remarks = [f"{_at(answer)}: {answer.verdict.kind}" for answer in refused if answer.verdict]
-    return "; ".join([*remarks, *_other_remarks(port)])
+    return "; ".join([*asked.causes, *_other_remarks(asked.port)])
 
 
-def _other_remarks(port: ServicePort) -> list[str]:
+def _other_remarks(port: PortForm) -> list[str]:
     """Return what is said of a service beside who refuses it."""
     remarks = [f"not in this dump: {', '.join(port.usual.unseen)}"] if port.usual.unseen else []
-    remarks += (
-        ["rules that jump to this chain are not in this dump"] if port.usual.frontend.kind == CHAIN else []
-    )
-    shown = [answer.frontend for answer in port.answers]
-    remarks += ["a rule that jumps to it shows no port"] if any(map(_is_odd, shown)) else []
+    remarks += ["rules that jump to this chain are not in this dump"] if port.usual.kind == CHAIN else []
+    remarks += ["a rule that jumps to it shows no port"] if any(map(_is_odd, port.frontends)) else []
     remarks += [f"loadBalancerSourceRanges: {', '.join(port.source_ranges)}"] if port.source_ranges else []
     remarks += [f"health check :{port.health_check}"] if port.health_check is not None else []
     return remarks
 
 
-def _is_odd(frontend: Frontend) -> bool:
+def _is_odd(frontend: FrontendForm) -> bool:
     """Whether the rule of a frontend shows no port, which those of others do."""
-    return frontend.lacks_port and frontend.unprinted is None
-
-
-def _at(answer: FrontendAnswer) -> str:
-    return answer.frontend.at
+    return frontend.lacks_port and "port" not in frontend.untold
 
 
 _CELLS: dict[str, Callable[[_Asked], str]] = {
@@ -205,7 +185,7 @@ _CELLS: dict[str, Callable[[_Asked], str]] = {
     "CLUSTER IP": lambda asked: _cluster_ip(asked.port),
     "ALSO AT": lambda asked: _others(asked.port, fold=asked.fold),
     "ENDPOINTS": lambda asked: _count(asked.port),
-    "SHARES": lambda asked: _shares(asked.port),
+    "SHARES": lambda asked: _shares(asked.port.usual),
     "AFFINITY": lambda asked: _affinity(asked.port),
     "POLICY": lambda asked: _policy(asked.port),
     "DUMP": lambda asked: asked.dump,
@@ -245,20 +225,18 @@ def _reached(port: PublishedPort) -> str:
     return f"if {clauses(port.when)}" if port.when else ""
 
 
-def _endpoint_lines(port: ServicePort, node: Snapshot | None) -> Iterator[Below]:
-    yield from (_endpoint_line(port.usual, end, node) for end in port.endpoints)
-    for answer in port.answers[1:]:
-        if answer.endpoints and answer.endpoints != port.endpoints:
-            yield Below(printable(f"outside clients, at {_at(answer)}:"))
-            yield from (_endpoint_line(answer, end, node, depth=1) for end in answer.endpoints)
+def _endpoint_lines(port: PortForm, node: Snapshot | None) -> Iterator[Below]:
+    usual, *others = port.frontends
+    yield from (_endpoint_line(end, node) for end in usual.endpoints)
+    for frontend in others:
+        if frontend.endpoints and frontend.endpoints != usual.endpoints:
+            yield Below(printable(f"outside clients, at {frontend.at}:"))
+            yield from (_endpoint_line(end, node, depth=1) for end in frontend.endpoints)
 
 
-def _endpoint_line(
-    answer: FrontendAnswer, end: EndpointShare, node: Snapshot | None, *, depth: int = 0
-) -> Below:
-    share = percent(end.share) if answer.shares_known else "?"
-    text = join_endpoint(end.address, end.port) + pod_label(node, end.address, end.port)
-    return Below(printable(text), share, depth)
+def _endpoint_line(end: EndpointForm, node: Snapshot | None, *, depth: int = 0) -> Below:
+    share = "?" if end.share is None else percent(end.share)
+    return Below(printable(end.text + pod_label(node, end.address, end.port)), share, depth)
 
 
 # --- all of them ---------------------------------------------------------------------------------------------
@@ -266,7 +244,7 @@ def _endpoint_line(
 
 def _facts(result: ServicesResult, found: Sequence[Finding] | None) -> Iterator[Fact]:
     """Yield what is said of all services; no causes without `found`, where they are told elsewhere."""
-    services = [port for answer in result.answers for port in answer.services]
+    services = [port for answer in result.answers for port in answer.forms]
     shown, total = len(services), sum(answer.total for answer in result.answers)
     text = (
         counted(total, "service port") if shown == total else f"{shown:,} of {counted(total, 'service port')}"
@@ -274,14 +252,14 @@ def _facts(result: ServicesResult, found: Sequence[Finding] | None) -> Iterator[
     unseen = sum(bool(port.usual.unseen) for port in services)
     known = [port for port in services if not port.usual.unseen and not _has_others(port)]
     without = sum(not port.has_endpoints for port in known)
-    uneven = sum(map(is_uneven, services))
+    uneven = sum(port.usual.is_uneven for port in services)
     parts = [text, *([f"{without:,} without endpoints"] if without else [])]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
     parts += [f"{unseen:,} incomplete in this dump"] if unseen else []
-    looked_at = [port for answer in result.answers for port in answer.reached if port]
-    parts += reached_parts(looked_at)
-    bad = without or uneven or any(map(fails, looked_at))
-    mood: Mood = "bad" if bad else "good" if all(map(surely_reached, looked_at)) else ""
+    frontends = [port.frontends for port in services]
+    parts += reached_parts(frontends)
+    bad = without or uneven or any(map(fails, frontends))
+    mood: Mood = "bad" if bad else "good" if all(map(surely_reached, frontends)) else ""
     yield Fact("Services", ", ".join(parts), mood, "services")
     if found is not None:
         yield from cause_facts(result.answers)
@@ -314,10 +292,10 @@ def _of_marks(dump: Dump) -> str:
 def _masquerade(result: ServicesResult) -> str:
     """Say for how many services connections to the first frontend are masqueraded, and when."""
     counts: dict[str, int] = {}
-    for port in result.services:
-        if port.endpoints:
-            texts = list(map(needs_label, port.usual.masquerade))
-            text = ", or ".join(texts) or ("unknown (excerpt)" if result.dump.is_excerpt else "never")
+    for port in result.forms:
+        if port.usual.endpoints:
+            needs = port.usual.masquerade
+            text = "unknown (excerpt)" if needs is None else ", or ".join(map(needs_label, needs)) or "never"
             counts[text] = counts.get(text, 0) + 1
     if len(counts) == 1:
         return next(iter(counts))

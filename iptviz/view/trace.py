@@ -36,7 +36,9 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> View:
             *(
                 block
                 for answer in result.answers
-                for block in _answer_blocks(answer, result, parts, told=bool(first and first.whole))
+                for block in _answer_blocks(
+                    answer, result, parts, told=bool(first and first.whole), fold=fold
+                )
             ),
             Figure(later(lambda: _picture(result, fold=fold))),
             Rules(later(lambda: tuple(_rules(result, fold=fold)))),
@@ -62,7 +64,7 @@ def _picture(result: TraceResult, *, fold: bool) -> Picture:
 
 
 def _answer_blocks(
-    answer: TraceResult, result: TraceResult, parts: Sequence[Part], *, told: bool
+    answer: TraceResult, result: TraceResult, parts: Sequence[Part], *, told: bool, fold: bool
 ) -> Iterator[Block]:
     """Yield what one dump says; where it is not the first, its frontends say which it is.
 
@@ -77,6 +79,10 @@ def _answer_blocks(
     findings = later(lambda: answer.findings if answer.services else ())
     if answer.services:
         yield Facts(later(lambda: tuple(found_facts(findings()))))
+    if answer.changes is not None:
+        from iptviz.view.since import since_blocks  # few traces are compared with an older dump
+
+        yield from since_blocks(answer, fold=fold)
     yield Notes(later(lambda: note_texts(unfound(answer.notes, findings()))))
 
 

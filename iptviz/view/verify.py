@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.against_api import NOT_FOR_NODE
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.labels import dump_label, note_texts
 from iptviz.view.nodes import Cell, Columns, TableRow
@@ -13,7 +14,7 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.questions.differences import Difference
+    from iptviz.questions.api_differences import Difference
     from iptviz.questions.verify import VerifyResult
 
 DIFFERENCES = Columns(
@@ -34,7 +35,7 @@ def verify_view(result: VerifyResult, *, fold: bool = True) -> View:
         (
             *([table] if table.rows else []),
             Facts(later(lambda: tuple(_facts(result, fold=fold)))),
-            Notes(later(lambda: note_texts([note for answer in result.answers for note in answer.notes]))),
+            Notes(later(lambda: note_texts(result.all_notes))),
         ),
         document=result.to_dict,
     )
@@ -48,11 +49,24 @@ def _cells(difference: Difference) -> tuple[Cell, ...]:
         Cell("text", printable(difference.protocol)),
         Cell("text", printable(difference.kind)),
         Cell("address", printable(difference.at)),
-        Cell("text", printable(difference.expected or "-")),
-        Cell("text", printable(difference.found or "-")),
+        Cell("text", printable(_expected(difference))),
+        Cell("text", printable(_found(difference))),
         Cell("share", share),
         Cell("line", line),
     )
+
+
+def _expected(difference: Difference) -> str:
+    pod = f" (pod {difference.pod})" if difference.pod and difference.expected else ""
+    return f"{difference.expected or '-'}{pod}"
+
+
+def _found(difference: Difference) -> str:
+    """Return what the dump has, and what the API knows of an endpoint that should not be there."""
+    known = NOT_FOR_NODE.get(difference.why, "")
+    if difference.pod and not difference.expected:
+        known = f"now pod {difference.pod}"
+    return f"{difference.found or '-'} ({known})" if known else difference.found or "-"
 
 
 def _facts(result: VerifyResult, *, fold: bool) -> Iterator[Fact]:

@@ -96,8 +96,11 @@ def split_endpoint(text: str) -> tuple[str, int | None]:
     return text, None
 
 
-def join_endpoint(address: str, port: int | None) -> str:
-    """Write address and port as one text, an IPv6 address in brackets: the inverse of `split_endpoint`."""
+def join_endpoint(address: str, port: int | str | None) -> str:
+    """Write address and port as one text, an IPv6 address in brackets: the inverse of `split_endpoint`.
+
+    `port` may be what stands for one.
+    """
     if port is None:
         return address
     return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"

@@ -77,7 +77,7 @@ VALUES: dict[str, Hashable] = {
     "frontends": FRONTENDS, "gaps": (remark("no-commit", 1, table="nat"),), "hook": "OUTPUT", "hooks": ("INPUT", "OUTPUT"), "lines": (7, 9), "last": 9, "left": 1000, "lost_at": 7, "mode": "ipvs",
     "name": "default/web:http", "names": ("default/web", "default/wob"), "backends": ("nf_tables", "legacy"), "number": 2, "what": "ip6tables-save v1.8.9", "node": "node-1", "notes": NOTES, "total": 90, "now": 12, "of": "default/web",
     "option": "--foo", "options": ("--src", "--dst"), "places": PLACES, "port": 30080, "problem": "unterminated quote",
-    "reason": "it ends too early", "limit": LIMIT, "instead": "ESTABLISHED", "services": ("default/web:http",), "source": "b.txt", "state": "RELATED",
+    "reason": "it ends too early", "limit": LIMIT, "instead": "ESTABLISHED", "services": ("default/web:http",), "objects": "Service", "source": "b.txt", "state": "RELATED",
     "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
     "questions": "the source", "whole": True, "writer": "userspace",
     "lost": ("PREROUTING", "OUTPUT"), "program": "firewalld", "of_family": "ipv6", "sign": "chain INPUT_ZONES in filter, line 7",
@@ -100,6 +100,8 @@ VALUES: dict[str, Hashable] = {
     "protocol": "TCP", "clients": ("outside", "pod"), "outcome": "DROP", "pod": "default/web-7d4b9c-x2x", "on_host": True,
     "decider": Decider("filter", "FORWARD", 3, 7, "-A FORWARD -j DROP"),
     "server": VirtualServer("tcp", "10.96.0.1:80", "rr", 10800, (RealServer("10.244.0.1:80", 1),), 7), "place": "node.txt:7",
+    "because": remark("mode-ipvs"), "old_era": remark("mode-none"), "new_era": remark("mode-ipvs"), "old": "legacy", "new": "nf_tables",
+    "sides": ("old",), "fact": "interfaces", "kinds": ("routes", "sysctls"), "namespace": "shop", "backend": "legacy", "why": "cut",
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 
@@ -227,5 +229,5 @@ def test_nothing_in_a_table_is_made_nowhere() -> None:
 
 def test_every_difference_is_a_finding() -> None:
     assert {what.id for what in DIAGNOSES.values()} <= set(DIAGNOSED)
-    kinds = made_in(ROOT / "iptviz/questions/differences.py")
+    kinds = made_in(ROOT / "iptviz/questions/api_differences.py")
     assert set(DIAGNOSES) <= kinds

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import iptviz
-from iptviz.cluster.api import ApiEndpoint, read_cluster
-from iptviz.cluster.expected import expected_ports
+from iptviz.cluster.api import read_cluster
+from iptviz.cluster.endpoints import ApiEndpoint
+from iptviz.compare.of_api import forms_of_api
 from iptviz.errors import DumpError
 from tests import kubeproxy
 from tests.kubectl import objects
@@ -42,70 +43,55 @@ def endpoint_slice(*endpoints: dict[str, Any], **more: Any) -> dict[str, Any]:
     }
 
 
-def ports(*items: dict[str, Any], version: int = 4, node: str | None = "node-1") -> dict[str, Any]:
-    cluster = read_cluster([(json.dumps(list(items)), "kubectl.json")])
-    return {one.port_name: one for one in expected_ports(cluster, version, node)}
-
-
-def test_a_service_port_has_all_its_frontends_and_properties() -> None:
-    web = ports(WEB)["http"]
-    assert web.frontends == {
-        ("cluster-ip", "10.96.0.9", 80), ("external-ip", "192.0.2.1", 80), ("load-balancer-ip", "203.0.113.1", 80),
-        ("node-port", "", 30080),
-    }  # fmt: skip
-    assert (web.affinity, web.health_check, web.source_ranges) == (10800, 32000, {"10.0.0.0/8"})
-    assert (web.internal_policy, web.external_policy) == ("Cluster", "Local")
-    assert ports(WEB)["dns"].protocol == "udp"
-
-
-def test_the_other_family_is_another_list() -> None:
-    web = ports(WEB, version=6)["http"]
-    assert {address for _, address, _ in web.frontends} == {"fd00::9", "2001:db8::1", ""}
-    assert web.source_ranges == {"fd00::/8"}
-
-
 A, B = {"addresses": ["10.0.0.1"], "nodeName": "node-1"}, {"addresses": ["10.0.0.2"], "nodeName": "node-2"}
 
 
 @pytest.mark.parametrize(
-    ("endpoints", "everywhere", "here"),
+    ("annotations", "slices", "cut"),
     [
-        ([A, B], {"10.0.0.1:8080", "10.0.0.2:8080"}, {"10.0.0.1:8080"}),
-        ([A | {"conditions": {"ready": False}}, B], {"10.0.0.2:8080"}, set()),
-        ([A | {"conditions": {"ready": None}}], {"10.0.0.1:8080"}, {"10.0.0.1:8080"}),
-        ([A | {"conditions": {"ready": False, "serving": True, "terminating": True}}, B], {"10.0.0.2:8080"}, {"10.0.0.1:8080"}),
-        ([A | {"conditions": {"ready": False, "serving": False, "terminating": True}}], set(), set()),
-        ([A | {"conditions": {"ready": False, "terminating": True}}], set(), set()),
-        ([A, A], {"10.0.0.1:8080"}, {"10.0.0.1:8080"}),
-        ([{"addresses": ["10.0.0.1", "10.0.0.9"]}], {"10.0.0.1:8080"}, set()),
-        ([{"addresses": ["fd00::1"]}], set(), set()),
-        ([], set(), set()),
+        ({"endpoints.kubernetes.io/over-capacity": "truncated"}, [], True),
+        (
+            {"endpoints.kubernetes.io/over-capacity": "truncated"},
+            [endpoint_slice(A)],
+            False,
+        ),  # tells them all
+        ({"endpoints.kubernetes.io/over-capacity": "warning"}, [], False),  # 1.21, which left none out
+        ({}, [], False),
     ],
-)  # fmt: skip
-def test_usable_endpoints_are_those_that_are_ready_or_else_still_serve(
-    endpoints: list[dict[str, Any]], everywhere: set[str], here: set[str]
+)
+def test_endpoints_say_that_they_are_not_all(
+    annotations: dict[str, str], slices: list[dict[str, Any]], cut: bool
 ) -> None:
-    web = ports(WEB, endpoint_slice(*endpoints))["http"]
-    assert (web.endpoints, web.local) == (everywhere, here)
-    assert ports(WEB, endpoint_slice(*endpoints), node=None)["http"].local is None
+    told = {"kind": "Endpoints", "metadata": {"namespace": "shop", "name": "web", "annotations": annotations}}
+    other = WEB | {"metadata": {"namespace": "shop", "name": "other"}}
+    services = read_cluster([(json.dumps([WEB, other, told, *slices]), "a")]).services
+    assert {one.name: one.endpoints_cut for one in services} == {"web": cut, "other": False}
+    assert {one.name: one.by_endpoints for one in services} == {"web": not slices, "other": False}
 
 
-def test_slices_go_before_endpoints_and_several_slices_are_one() -> None:
-    old = {
-        "kind": "Endpoints", "metadata": {"namespace": "shop", "name": "web"},
-        "subsets": [{"addresses": [{"ip": "10.0.0.7"}], "notReadyAddresses": [{"ip": "10.0.0.8"}],
-                     "ports": [{"name": "http", "port": 8080}]}],
-    }  # fmt: skip
-    assert ports(WEB, old)["http"].endpoints == {"10.0.0.7:8080"}
-    assert ports(WEB, old, endpoint_slice(A), endpoint_slice(B))["http"].endpoints == {
-        "10.0.0.1:8080",
-        "10.0.0.2:8080",
-    }
+@pytest.mark.parametrize(
+    ("spec", "annotations", "near"),
+    [
+        ({"trafficDistribution": "PreferSameNode"}, {}, True),
+        ({"trafficDistribution": "PreferClose"}, {}, True),
+        ({}, {"service.kubernetes.io/topology-mode": "Auto"}, True),
+        ({}, {"service.kubernetes.io/topology-aware-hints": "auto"}, True),
+        ({}, {"service.kubernetes.io/topology-mode": "Disabled"}, False),
+        ({"trafficDistribution": None}, {"other": "Auto"}, False),
+    ],
+)
+def test_a_service_asks_for_hints_in_two_ways(
+    spec: dict[str, Any], annotations: dict[str, str], near: bool
+) -> None:
+    item = {"kind": "Service", "metadata": {"name": "a", "annotations": annotations}, "spec": spec}
+    (one,) = read_cluster([(json.dumps(item), "a")]).services
+    assert one.near == near
 
 
-def test_hints_are_seen() -> None:
-    assert ports(WEB, endpoint_slice(A | {"hints": {"forZones": [{"name": "a"}]}}))["http"].hinted
-    assert not ports(WEB, endpoint_slice(A))["http"].hinted
+def test_a_list_that_goes_on_is_not_all() -> None:
+    begun = {"kind": "ServiceList", "metadata": {"continue": "x", "remainingItemCount": 7}, "items": [WEB]}
+    with pytest.raises(DumpError, match="cut off"):
+        read_cluster([(json.dumps(begun), "raw")])
 
 
 @pytest.mark.parametrize(
@@ -124,6 +110,40 @@ def test_what_is_ignored_has_a_reason(spec: dict[str, Any], labels: dict[str, st
     item = {"kind": "Service", "metadata": {"name": "a", "labels": labels}, "spec": spec}
     (one,) = read_cluster([(json.dumps(item), "a")]).services
     assert one.ignored == reason
+
+
+POD = {"kind": "Pod", "namespace": "shop", "name": "web-1"}
+
+
+@pytest.mark.parametrize(
+    ("target", "pod"),
+    [(POD, "shop/web-1"), ({**POD, "namespace": None}, "web-1"), ({**POD, "kind": "Node"}, "")],
+)
+def test_an_endpoint_has_the_pod_that_it_stands_for(target: dict[str, Any], pod: str) -> None:
+    old = {
+        "kind": "Endpoints", "metadata": {"namespace": "shop", "name": "web"},
+        "subsets": [{"addresses": [{"ip": "10.0.0.7", "targetRef": target}], "ports": [{"name": "http", "port": 80}]}],
+    }  # fmt: skip
+    for item in (endpoint_slice(A | {"targetRef": target}), old):
+        cluster = read_cluster([(json.dumps([WEB, item]), "a")])
+        assert [end.pod for end in cluster.endpoints["shop", "web", "http", "tcp"]] == [pod]
+
+
+def test_pods_among_the_objects_are_known_by_their_addresses() -> None:
+    pods: list[dict[str, Any]] = [
+        {
+            "kind": "Pod",
+            "metadata": {"namespace": "shop", "name": name},
+            "status": {"phase": phase, "podIP": ip},
+        }
+        for name, phase, ip in (
+            ("a", "Running", "10.0.0.1"),
+            ("b", "Succeeded", "10.0.0.2"),
+            ("c", "Pending", None),
+        )
+    ]
+    cluster = read_cluster([(json.dumps([WEB, *pods]), "a")])
+    assert [(pod.text, pod.addresses) for pod in cluster.pods] == [("shop/a", ("10.0.0.1",))]
 
 
 def test_an_endpoint_is_all_that_a_slice_says_of_it() -> None:
@@ -168,7 +188,7 @@ def test_no_object_breaks_the_reader(changes: list[tuple[tuple[int, tuple[str, .
     except DumpError as error:
         assert error.where == "kubectl.json"
     else:
-        assert all(one.protocol for one in expected_ports(cluster, 4, "node-1"))
+        assert all(one.protocol for one in forms_of_api(cluster, 4, "node-1"))
 
 
 # --- as the API itself gives them --------------------------------------------------------------------------------
@@ -210,8 +230,18 @@ def test_a_table_holds_its_objects_in_rows() -> None:
 
 @pytest.mark.parametrize("kind", [None, 7, "List", "ServiceList"])
 def test_a_list_of_whatever_kind_may_hold_anything(kind: object) -> None:
-    cluster = read_cluster([(json.dumps({"kind": kind, "items": [WEB, [WEB], {"kind": "Pod"}]}), "raw")])
-    assert [service.name for service in cluster.services] == ["web", "web"]
+    other = WEB | {"metadata": {"namespace": "shop", "name": "other"}}
+    cluster = read_cluster([(json.dumps({"kind": kind, "items": [WEB, [other], {"kind": "Pod"}]}), "raw")])
+    assert [service.name for service in cluster.services] == ["web", "other"]
+
+
+def test_of_an_object_that_comes_twice_the_later_counts() -> None:
+    moved = WEB | {"spec": {**WEB["spec"], "clusterIPs": ["10.96.0.10"]}}
+    first = endpoint_slice(A, metadata={**endpoint_slice()["metadata"], "name": "web-1"})
+    later = first | {"endpoints": [B]}
+    cluster = read_cluster([(json.dumps([WEB, first]), "a"), (json.dumps([moved, later, WEB, moved]), "b")])
+    assert [service.cluster_ips for service in cluster.services] == [("10.96.0.10",)]
+    assert [end.address for end in cluster.endpoints["shop", "web", "http", "tcp"]] == ["10.0.0.2"]
 
 
 def test_without_slices_nothing_is_said_of_endpoints(tmp_path: Path) -> None:

@@ -50,6 +50,9 @@ AWAY = Service(
     load_balancer_ips=("203.0.113.30",),
     local_only=True,
 )
+CART = Service("cart", "10.97.20.4", (("10.244.1.30", 8080),), port_name="http")
+SEARCH = Service("search", "10.97.20.5", (("10.244.1.40", 9200), ("10.244.2.40", 9200)), port_name="http")
+MOVED = (*PODS[:3], ("10.244.2.29", 80))
 BASICS = kubeproxy.basics()
 BASICS_6 = (
     replace(BASICS[0], cluster_ip="fd00:10:96::1", endpoints=(("fd00:192:168:1::10", 6443),)),
@@ -78,14 +81,24 @@ DUMPS: dict[str, tuple[Cluster, str, tuple[str, ...]]] = {
     ),
     "policies-old/dump.rules": (Cluster((*BASICS, SHOP, ADMIN, AWAY), OLD), "legacy", ()),
     "policies-today/dump.rules": (Cluster((*BASICS, SHOP, ADMIN, AWAY), NEW), "nft", ()),
+    "changed/old.rules": (Cluster((*BASICS, CART, replace(HTTPD, affinity=10800))), "legacy", ()),
+    "changed/new.rules": (Cluster((*BASICS, replace(HTTPD, endpoints=MOVED), SEARCH)), "legacy", ()),
 }
+FIREWALL = {
+    "changed/old.rules": "-A INPUT -s 192.0.2.0/24 -p tcp -m tcp --dport 22 -j ACCEPT\n",
+    "changed/new.rules": "-A INPUT -s 192.0.2.0/25 -p tcp -m tcp --dport 22 -j ACCEPT\n"
+    "-A FORWARD -d 10.244.2.29/32 -m conntrack --ctstate NEW -j DROP\n",
+}
+"""Rules of a fixture that an administrator has put before kube-proxy's into filter."""
 
 
 def save(name: str) -> str:
     """Load the rules of one fixture into a kernel and return what the save tool prints."""
     cluster, backend, options = DUMPS[name]
     with node(backend, cluster.family) as lab:
-        lab.load(kubeproxy.saved(cluster))
+        text = kubeproxy.saved(cluster)
+        filtering = text.index("-A ", text.index("*filter"))
+        lab.load(text[:filtering] + FIREWALL.get(name, "") + text[filtering:])
         if "-c" in options:
             lab.connect((HTTPD.cluster_ip, HTTPD.port), 1000, source="198.51.100.7")
         return re.sub(r" on \w{3} \w{3} .*", " on Mon Nov 23 12:00:00 2026", lab.save(*options))

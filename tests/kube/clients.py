@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
+from iptviz.engine.chance import NEVER
 from iptviz.kube.find import find
 from iptviz.kube.service import trace_frontend
 from iptviz.kube.target import parse_target
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption, Condition
-    from iptviz.kube.frontend_answer import EndpointShare
+    from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.outcome import Endpoint, FrontendOutcome
     from iptviz.kube.service import ServiceTrace
 
@@ -70,9 +71,12 @@ def shares_of(outcome: FrontendOutcome) -> Shares:
     return answer_shares(outcome.endpoints)
 
 
-def answer_shares(endpoints: Iterable[EndpointShare | Endpoint]) -> Shares:
+def answer_shares(endpoints: Iterable[EndpointForm | Endpoint]) -> Shares:
     return [
-        (f"[{one.address}]:{one.port}" if ":" in one.address else f"{one.address}:{one.port}", one.share)
+        (
+            f"[{one.address}]:{one.port}" if ":" in one.address else f"{one.address}:{one.port}",
+            one.share or NEVER,
+        )
         for one in endpoints
     ]
 

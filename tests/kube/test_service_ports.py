@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.engine.chance import total
+from iptviz.engine.chance import NEVER, total
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.frontend_answer import FrontendAnswers, answer_of_trace
 from iptviz.kube.naming import Naming
@@ -62,7 +62,7 @@ def test_shares_of_thousands_are_rounded_as_the_engine_rounds_them() -> None:
     assert both_ways(dump) == 1
     (answer,) = (answer for port in ports_of(dump) for answer in port.answers)
     assert answer.rounded
-    assert total(end.share for end in answer.endpoints) == 1
+    assert total(end.share or NEVER for end in answer.endpoints) == 1
     assert "shares-rounded-at" in {note.id for note in iptviz.services(dump).notes}
 
 
@@ -127,7 +127,7 @@ def test_all_frontends_of_a_service_port_are_one(era: str) -> None:
     ]  # fmt: skip
     assert {len(answer.endpoints) for answer in one.answers} == {3}
     assert (one.internal_policy, one.external_policy) == ("Cluster", "Cluster")
-    assert sum(end.share for end in one.endpoints) == 1
+    assert sum(end.share or 0 for end in one.endpoints) == 1
 
 
 @pytest.mark.parametrize("era", [OLD, NEW])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iptviz.kube.frontend_answer import EndpointShare
+from iptviz.kube.endpoint_form import EndpointForm
 from iptviz.paths.endpoints_alike import EndpointsAlike
 from iptviz.xtables.address import Network, parse_network
 
@@ -48,7 +48,7 @@ def test_addresses_of_a_block_are_alike_only_if_each_is(
     networks = tuple(network for network in map(parse_network, named) if network)
     alike = Cuts(cuts)
     form = EndpointsAlike(networks, cast("Alike", alike)).form(
-        tuple(EndpointShare(address, 80, Fraction(1)) for address in addresses)
+        tuple(EndpointForm(address, 80, Fraction(1)) for address in addresses)
     )
     parsed = [parse_network(address) for address in addresses]
     places = [

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import iptviz
+from iptviz.compare.of_rules import forms_of
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.paths.fares import Reached, fares_of
 from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
@@ -89,7 +90,8 @@ def listed(*of_port: PathsOfPort, dump: str | bytes = str(TODAY), **options: boo
     A tuple of one way is that of every frontend.
     """
     result = iptviz.services(iptviz.load(dump), **options)  # type: ignore[arg-type]
-    return result._replace(reached=made(result.services, of_port))
+    reached = made(result.services, of_port)
+    return result._replace(reached=reached, forms=forms_of(result.dump, result.services, reached))
 
 
 def made(ports: Sequence[ServicePort], of_port: tuple[PathsOfPort, ...]) -> tuple[tuple[Reached, ...], ...]:

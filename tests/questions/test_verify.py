@@ -272,9 +272,9 @@ def test_what_kube_proxy_rightly_ignores_is_no_difference(tmp_path: Path) -> Non
         base: dict[str, Any] = {"kind": "Service", "metadata": {"namespace": "x", "name": "a"}}
         others = [
             {**base, "spec": {"type": "ExternalName", "externalName": "example.com"}},
-            {**base, "spec": {"clusterIP": "None"}},
+            {"kind": "Service", "metadata": {"namespace": "x", "name": "b"}, "spec": {"clusterIP": "None"}},
             {**base, "spec": {"clusterIP": "10.96.7.7"},
-             "metadata": {**base["metadata"], "labels": {"service.kubernetes.io/service-proxy-name": "mine"}}},
+             "metadata": {"namespace": "x", "name": "c", "labels": {"service.kubernetes.io/service-proxy-name": "mine"}}},
         ]  # fmt: skip
         return [*found, *others]
 

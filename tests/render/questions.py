@@ -72,8 +72,8 @@ class Words(NamedTuple):
         return re.sub(r"([\"'\\])", r"\\\1", self.comment)
 
 
-MARKS = Words("Zname", "Zcomment", "Zinside", "Zfile", "Zfree")
-"""Words that mean nothing anywhere."""
+MARKS = Words("Zname", "Z comment", "Zinside", "Zfile", "Zfree")
+"""Words that mean nothing anywhere; iptables-save writes a comment with a blank in quotes, as it does any other."""
 
 
 def hostile(text: str) -> Words:
@@ -112,6 +112,23 @@ def _graphs(words: Words) -> list[Any]:
 
 def _services(words: Words) -> list[Any]:
     return [iptviz.services(dump_of(words), published=True)]
+
+
+def _diffs(words: Words) -> list[Any]:
+    """Two dumps: a service, rules and an endpoint of one are not those of the other."""
+    # What is compared has quotes where it needs them, so that a prefix that may need them is left out.
+    text = re.sub(r" --log-prefix \S+", "", bytes(dump_of(words)).decode("utf-8", "surrogateescape"))
+    old = iptviz.Dump(text.encode("utf-8", "surrogateescape"), words.file)
+    kept = "\n".join(line for line in text.split("\n") if "-d 10.0.0.2/32" not in line)
+    changed = kept.replace("-A FORWARD -m comment", "-A FORWARD -p tcp -m comment")
+    changed = changed.replace("10.244.0.5:80", "10.244.0.9:80")
+    new = iptviz.Dump(changed.encode("utf-8", "surrogateescape"), words.file)
+    return [
+        iptviz.diff(old, new),
+        iptviz.diff(new, old, services_only=True),
+        iptviz.diff(old, new, packet=f"{TARGETS[1]} {TARGETS[0]} tcp 80"),
+        iptviz.diff(old, new, equivalent=True),
+    ]
 
 
 def _verified(words: Words) -> list[Any]:
@@ -165,6 +182,7 @@ QUESTIONS: dict[str, Callable[[Words], list[Any]]] = {
     "packet": _packets,
     "graph": _graphs,
     "services": _services,
+    "diff": _diffs,
     "verify": _verified,
     "check": _checked,
     "explain": _explained,

@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 
 import iptviz
-from iptviz.questions.differences import Difference
+from iptviz.questions.api_differences import Difference
 from iptviz.questions.verify import VerifyResult
 from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style

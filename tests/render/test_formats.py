@@ -16,7 +16,7 @@ from iptviz.view.nodes import Cell, Columns, TableRow, TextNode, TreeRow, texts
 from iptviz.view.registry import QUESTIONS, Question
 
 DEFAULTS = {
-    "trace": "tree", "packet": "tree", "graph": "tree", "services": "table", "verify": "table", "check": "table",
+    "trace": "tree", "packet": "tree", "graph": "tree", "services": "table", "verify": "table", "diff": "table", "check": "table",
     "explain": "table", "sources": "table", "report": "html",
 }  # fmt: skip
 ANSWERS = Columns("answers", ("Share", "Where"), "Answers", spared=("Where",))

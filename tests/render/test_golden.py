@@ -95,11 +95,21 @@ CHECKS: dict[str, tuple[tuple[str, ...], dict[str, Any]]] = {
         {"select": ("local-drop", "external-ip-public", "route-localnet", "nat-flushed")},
     ),
 }
+# name -> fixtures, options
+DIFFS: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
+    "diff-changed": (("changed/old.rules", "changed/new.rules"), {}),
+    "diff-same": (("httpd-today/dump.rules", "httpd-nft/dump.rules"), {}),
+    "diff-packet": (
+        ("changed/old.rules", "changed/new.rules"),
+        {"packet": "198.51.100.7 10.244.2.29 tcp 80"},
+    ),
+    "diff-equivalent": (("changed/old.rules", "changed/new.rules"), {"equivalent": True}),
+}
 # name -> what is explained
 EXPLAINED = {"explain-finding": "nat-flushed", "explain-conditions": "conditions"}
 QUESTIONS: dict[str, dict[str, Any]] = {
     "trace": TRACES, "packet": PACKETS, "services": SERVICES, "graph": GRAPHS, "report": REPORTS, "check": CHECKS,
-    "explain": EXPLAINED,
+    "explain": EXPLAINED, "diff": DIFFS,
 }  # fmt: skip
 ROWS = [*TRACES, *PACKETS, *GRAPHS]
 
@@ -138,14 +148,13 @@ CHECK_OPTIONS = {
     "github.txt": ("github", Style()),
 }
 SELECTED_OPTIONS = {"json": ("json", Style()), "sarif": ("sarif", Style()), "xml": ("junit", Style())}
+DIFF_OPTIONS = {**SERVICES_OPTIONS, "table-color.txt": ("table", Style(color=True))}
 EXPLAINED_OPTIONS = {
     "table.txt": ("table", Style()),
     "table-80.txt": ("table", Style(width=80)),
     "json": ("json", Style()),
 }
-ALL_OPTIONS = (
-    OPTIONS | SERVICES_OPTIONS | OUTLINED_OPTIONS | REPORT_OPTIONS | CHECK_OPTIONS | SELECTED_OPTIONS
-)
+ALL_OPTIONS = OPTIONS | DIFF_OPTIONS | OUTLINED_OPTIONS | REPORT_OPTIONS | CHECK_OPTIONS | SELECTED_OPTIONS
 CASES = [
     *((row, ending) for row in TRACES for ending in OPTIONS),
     *((row, ending) for row in PACKETS for ending in OPTIONS),
@@ -156,6 +165,8 @@ CASES = [
     *((row, ending) for row in REPORTS for ending in REPORT_OPTIONS),
     *((row, ending) for row in CHECKS for ending in CHECK_OPTIONS),
     *(("check-selected", ending) for ending in SELECTED_OPTIONS),
+    *((row, ending) for row in DIFFS for ending in DIFF_OPTIONS),
+    ("diff-changed", "html.txt"),
     *((row, ending) for row in EXPLAINED for ending in EXPLAINED_OPTIONS),
 ]
 FILES = {f"{row}.{ending}" for row, ending in CASES}
@@ -185,6 +196,9 @@ def answer(row: str) -> Any:
     if row in CHECKS:
         paths, options = CHECKS[row]
         return iptviz.check(iptviz.load_node(*(f"fixtures/{path}" for path in paths)), **options)
+    if row in DIFFS:
+        sides, options = DIFFS[row]
+        return iptviz.diff(*(iptviz.load(f"fixtures/{path}") for path in sides), **options)
     if row in EXPLAINED:
         return explain(EXPLAINED[row])
     fixture, about = PACKETS[row]

@@ -39,6 +39,16 @@ def test_a_file_may_be_compressed(tmp_path: Path, packed: Callable[[bytes], byte
     assert found[0] == READ
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-8-sig"])
+def test_a_powershell_marks_what_it_writes(tmp_path: Path, encoding: str) -> None:
+    text = TEXT if encoding in {"utf-16", "utf-8-sig"} else f"\ufeff{TEXT}"
+    (tmp_path / "routes").write_bytes(text.encode(encoding))
+    assert read_file(str(tmp_path / "routes"), as_read) == (READ, str(tmp_path / "routes"))
+    packed = tmp_path / "routes.gz"
+    packed.write_bytes(gzip.compress(text.encode(encoding)))
+    assert read_file(str(packed), as_read) == (READ, str(packed))
+
+
 def test_of_a_bundle_a_file_has_to_be_named(tmp_path: Path) -> None:
     for name in ("routes", "others"):
         (tmp_path / name).write_text(TEXT)

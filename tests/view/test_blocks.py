@@ -22,6 +22,7 @@ from iptviz.view.blocks import (
     later,
     verdict_fact,
 )
+from iptviz.view.changes import Changes
 from iptviz.view.nodes import (
     CaseBranch,
     Cell,
@@ -43,7 +44,13 @@ if TYPE_CHECKING:
 
     from iptviz.view.nodes import Node
 
-KINDS: dict[str, type] = {"tree": Tree, "table": Table, "picture": Figure, "answers": Answers}
+KINDS: dict[str, type] = {
+    "tree": Tree,
+    "table": Table,
+    "changes": Changes,
+    "picture": Figure,
+    "answers": Answers,
+}
 SHARES = Columns("shares", ("Share", "Endpoint"), spared=("Endpoint",))
 TODAY = "fixtures/policies-today/dump.rules"
 

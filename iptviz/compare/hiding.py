@@ -1,0 +1,55 @@
+"""What a dump may have of a service port and not show: tables that nobody saved, and what stands behind a cut."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.kube.families import NODE_PORTS
+from iptviz.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.dump.model import Dump
+    from iptviz.dump.rule import Rule
+
+
+class Hiding(NamedTuple):
+    """What one side may hide; `dump` is None where it hides nothing, as the API does.
+
+    `unseen` are tables that the node may have and its dump does not show (`Snapshot.unseen_tables`).
+    """
+
+    dump: Dump | None = None
+    unseen: Collection[str] = ()
+
+    def chain(self, table: str, chain: str) -> bool:
+        """Whether rules of a chain may be there and not be shown."""
+        if self.dump is None:
+            return False
+        found = self.dump.tables.get(table)
+        return table in self.unseen if found is None else found.shown.may_lack(chain)
+
+    def rule(self, rule: Rule | None) -> bool:
+        """Whether a rule that stands on the other side may be there and not be shown."""
+        return rule is not None and self.chain(rule.table.name, rule.chain)
+
+    def frontend(self, form: FrontendForm) -> bool:
+        """Whether a frontend of the other side may be there and not be shown."""
+        return self.rule(form.rule)
+
+    def port(self, port: PortForm) -> bool:
+        """Whether a service port of the other side may be there and not be shown, with all its frontends."""
+        return all(map(self.frontend, port.frontends))
+
+    @property
+    def health_checks(self) -> bool:
+        """Whether rules for health checks may be there and not be shown."""
+        return self.chain("filter", NODE_PORTS)
+
+
+Sides = tuple[Hiding, Hiding]
+"""What the old side may hide, and the new."""
+
+NOTHING_HIDDEN: Sides = (Hiding(), Hiding())

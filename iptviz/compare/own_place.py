@@ -1,0 +1,67 @@
+"""What rightly differs between two nodes: what policies Local choose, and what a node's own addresses decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.paths.fares import WELL
+
+if TYPE_CHECKING:
+    from iptviz.compare.differences import ChangedPort, PortChanges, PortDifference, Value
+    from iptviz.compare.form import FrontendForm
+
+_OF_LOCAL_ENDPOINTS = frozenset(
+    {"endpoint added", "endpoint removed", "share", "leftover", "verdict", "reached", "local only"}
+)
+"""What a policy Local makes different: which endpoints are on the node, and what is done where none is."""
+
+
+def without_local(changes: PortChanges) -> tuple[PortChanges, int]:
+    """Return changes without those that a node's own place rightly makes, and how many differences these are."""
+    kept: list[ChangedPort] = []
+    count = 0
+    for port in changes.changed:
+        left = tuple(one for one in port.differences if not _is_local(port, one))
+        count += len(port.differences) - len(left)
+        if left:
+            kept.append(port._replace(differences=left))
+    return changes._replace(changed=tuple(kept)), count
+
+
+def _is_local(port: ChangedPort, one: PortDifference) -> bool:
+    """Whether a difference is one that two healthy nodes of one cluster have."""
+    if one.kind == "reached" and one.old.word == one.new.word and one.new.word in WELL:
+        return True  # each masquerades its own pods, and some rules single out clients: these rules are told
+    if one.kind in _OF_LOCAL_ENDPOINTS:
+        return bool(one.frontends) and all(_is_local_only(port, form) for form in one.frontends)
+    if one.kind == "masquerade":
+        return _of_own_pods(one.old) and _of_own_pods(one.new)
+    return one.kind == "node port addresses" and _of_own_addresses(one.old) and _of_own_addresses(one.new)
+
+
+def _is_local_only(port: ChangedPort, form: FrontendForm) -> bool:
+    """Whether a frontend gives clients this node's endpoints alone, on either side, as its policy says."""
+    at = [
+        other
+        for side in (port.old, port.new)
+        for other in side.frontends
+        if (other.kind, other.at) == (form.kind, form.at)
+    ]
+    return any(other.local_only for other in at)
+
+
+def _of_own_pods(value: Value) -> bool:
+    """Whether connections are masqueraded by one question alone, whether they come from a network of pods.
+
+    kube-proxy asks so for the pods of its own node with --detect-local-mode=NodeCIDR.
+    """
+    asked = [needs for needs in value if isinstance(needs, tuple)] if isinstance(value, tuple) else []
+    kinds = ([getattr(need, "condition", None) for need in needs] for needs in asked)
+    return any([one and one.kind for one in conditions] == ["source-cidr"] for conditions in kinds)
+
+
+def _of_own_addresses(value: Value) -> bool:
+    """Whether node ports answer at single addresses alone, which are the node's own."""
+    if not isinstance(value, tuple) or len(value) != 2 or value[0] is not True:
+        return False
+    return all("/" not in network or network.endswith(("/32", "/128")) for network in value[1])

@@ -1,0 +1,175 @@
+"""In what two forms of a service port differ, and which ports of two lists came, went or differ.
+
+Order of endpoints and rules is no difference, nor are the digits in which a probability is printed. What one side
+does not tell is not compared.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from iptviz.compare.differences import (
+    ChangedPort,
+    FrontendDifference,
+    PortChanges,
+    PropertyDifference,
+)
+from iptviz.compare.form import FrontendForm
+from iptviz.compare.frontends import FrontendPair, frontend_differences
+from iptviz.compare.hiding import NOTHING_HIDDEN
+from iptviz.compare.matching import matched_frontends, matched_ports
+from iptviz.kube.frontends import CHAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from iptviz.compare.differences import NotCompared, PortDifference, PortProperty, Value
+    from iptviz.compare.form import PortForm
+    from iptviz.compare.hiding import Sides
+
+_ORDER = (
+    "reached", "frontend removed", "endpoint removed", "endpoint port", "endpoint added", "verdict", "leftover",
+    "share", "frontend added", "frontend kind", "node port addresses", "internal policy", "external policy",
+    "local only", "affinity", "source ranges", "masquerade", "health check",
+)  # fmt: skip
+_PLACES = {kind: place for place, kind in enumerate(_ORDER)}
+
+
+def compared(old: Iterable[PortForm], new: Iterable[PortForm], hiding: Sides = NOTHING_HIDDEN) -> PortChanges:
+    """Return what differs between the service ports of two rule sets, matched by name, else by hash or place.
+
+    `hiding` is what either side may have and not show: that it lacks it is not said.
+    """
+    both, removed, added = matched_ports(old, new)
+    unlike = [pair for pair in both if not _are_alike(*pair)]
+    untold = Counter(what for pair in unlike for what in not_compared(*pair, hiding))
+    gone = tuple(port for port in removed if not hiding[1].port(port))
+    come = tuple(port for port in added if not hiding[0].port(port))
+    untold["services"] = len(removed) - len(gone) + len(added) - len(come)
+    changed = (ChangedPort(*pair, tuple(differences(*pair, hiding))) for pair in unlike)
+    return PortChanges(
+        added=come,
+        removed=gone,
+        changed=tuple(port for port in changed if port.differences),
+        compared=len(both),
+        not_compared=dict(+untold),
+    )
+
+
+def _are_alike(old: PortForm, new: PortForm) -> bool:
+    """Whether it is plain at sight that both tell all, and the same: most ports of two large rule sets do."""
+    return (
+        old[3:8] == new[3:8]
+        and old.properties_told is new.properties_told
+        and len(old.frontends) == len(new.frontends)
+        and all(map(_are_alike_there, old.frontends, new.frontends))
+    )
+
+
+def _are_alike_there(old: FrontendForm, new: FrontendForm) -> bool:
+    told = old.reached and not (old.untold or new.untold) and old.kind != CHAIN
+    return bool(told) and old[:_LAST] == new[:_LAST]
+
+
+_LAST = FrontendForm._fields.index("reached") + 1
+"""Fields behind this do not say what a frontend does."""
+
+
+def differences(old: PortForm, new: PortForm, hiding: Sides = NOTHING_HIDDEN) -> Iterator[PortDifference]:
+    """Yield all in which a service port differs, the worst first; frontends that differ alike together."""
+    found = [one for one in _seeming(old, new) if not _may_be_hidden(one, hiding)]
+    if any(one.kind in _POLICIES for one in found):
+        found = [one for one in found if one.kind != "local only"]  # that is what the policy means
+    yield from sorted(_joined(found), key=lambda one: _PLACES[one.kind])
+
+
+def not_compared(old: PortForm, new: PortForm, hiding: Sides = NOTHING_HIDDEN) -> Iterator[NotCompared]:
+    """Yield what is not compared of a port or of one of its frontends, as one side does not tell it."""
+    for pair in matched_frontends(old.frontends, new.frontends)[0]:
+        yield from FrontendPair(*pair).untold()
+    if _is_of_excerpt(old) or _is_of_excerpt(new):
+        yield "frontends"
+    if old.has_endpoints and new.has_endpoints:  # without any, no rule shows these, and none needs to
+        yield from (kind for kind, told, _ in _PROPERTIES if told(old) != told(new))
+    if hiding is not NOTHING_HIDDEN:
+        yield from (_HIDDEN[one.kind] for one in _seeming(old, new) if _may_be_hidden(one, hiding))
+
+
+def _seeming(old: PortForm, new: PortForm) -> Iterator[PortDifference]:
+    """Yield what differs if both sides hide nothing."""
+    yield from _of_frontends(old, new)
+    yield from _of_port(old, new)
+
+
+_HIDDEN: dict[str, NotCompared] = {
+    "frontend removed": "frontends",
+    "frontend added": "frontends",
+    "health check": "health check",
+}
+"""What is not compared, by the difference that is not told."""
+
+
+def _may_be_hidden(one: PortDifference, hiding: Sides) -> bool:
+    """Whether a side that seems to lack something may have it."""
+    sides = [side for side, value in zip(hiding, (one.old, one.new), strict=True) if value is None]
+    if isinstance(one, FrontendDifference):
+        return any(side.frontend(form) for side in sides for form in one.frontends)
+    return one.kind == "health check" and any(side.health_checks for side in sides)
+
+
+# --- frontends -----------------------------------------------------------------------------------------------
+
+
+def _of_frontends(old: PortForm, new: PortForm) -> Iterator[PortDifference]:
+    both, removed, added = matched_frontends(old.frontends, new.frontends)
+    for form in removed if not _is_of_excerpt(new) else ():
+        yield FrontendDifference("frontend removed", form, None)
+    for form in added if not _is_of_excerpt(old) else ():
+        yield FrontendDifference("frontend added", None, form)
+    for pair in both:
+        yield from frontend_differences(FrontendPair(*pair))
+
+
+def _is_of_excerpt(port: PortForm) -> bool:
+    """Whether some of its frontends are not shown, or all."""
+    return any(form.kind == CHAIN for form in port.frontends)
+
+
+def _joined(found: Iterable[PortDifference]) -> Iterator[PortDifference]:
+    """Yield differences that are alike but for the frontend as one, of all these frontends."""
+    alike: dict[object, list[PortDifference]] = {}
+    for one in found:
+        own = one if isinstance(one, FrontendDifference) else one._replace(frontends=())
+        alike.setdefault(own, []).append(one)
+    for first, *others in alike.values():
+        if others and not isinstance(first, FrontendDifference):
+            frontends = (frontend for one in (first, *others) for frontend in one.frontends)
+            yield first._replace(frontends=tuple(frontends))
+        else:
+            yield first
+
+
+# --- properties of the port ----------------------------------------------------------------------------------
+
+_POLICIES = {"internal policy", "external policy"}
+
+
+def _ranges(port: PortForm) -> Value:
+    return frozenset(port.source_ranges or ())
+
+
+_PROPERTIES: tuple[tuple[PortProperty, Callable[[PortForm], bool], Callable[[PortForm], Value]], ...] = (
+    ("internal policy", lambda port: port.internal_policy is not None, lambda port: port.internal_policy),
+    ("external policy", lambda port: port.external_policy is not None, lambda port: port.external_policy),
+    ("affinity", lambda port: port.properties_told, lambda port: port.affinity),
+    ("source ranges", lambda port: port.source_ranges is not None, _ranges),
+    ("health check", lambda _port: True, lambda port: port.health_check),
+)
+"""Each property: whether a form tells it, and what it says."""
+
+
+def _of_port(old: PortForm, new: PortForm) -> Iterator[PropertyDifference]:
+    for kind, told, value in _PROPERTIES:
+        if told(old) and told(new) and value(old) != value(new):
+            yield PropertyDifference(kind, value(old), value(new))

@@ -1,0 +1,224 @@
+"""The view of what was asked of two nodes: the fate of a packet, and whether both treat new connections alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.documents.packet_v1 import effect_text
+from iptviz.engine.condition import clauses
+from iptviz.view.blocks import Fact, Facts, Heading, later
+from iptviz.view.changes import ChangeLine, Changes, line
+from iptviz.view.numbers import bounds, counted, percent
+from iptviz.view.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from iptviz.compare.endings import Ending, TellingPacket
+    from iptviz.compare.equivalence import Difference, Equivalence
+    from iptviz.compare.packets import Parting
+    from iptviz.engine.condition import Condition
+    from iptviz.engine.outcome import Outcome
+    from iptviz.engine.path import Step
+    from iptviz.questions.diff import DiffResult
+    from iptviz.questions.diff_packet import PacketFates
+    from iptviz.view.blocks import Block
+    from iptviz.view.changes import Sign
+
+_MOST = 10
+"""So many outcomes, frontends or differences are told, unless all are asked for."""
+
+
+def asked_lead(result: DiffResult) -> Fact:
+    """Return the answer in a line."""
+    if result.fates is not None:
+        return _packet_lead(result.fates)
+    return _equivalence_lead(result.equivalences)
+
+
+def asked_parts(result: DiffResult, *, fold: bool) -> tuple[Block, ...]:
+    """Return what the answer rests on."""
+    if result.fates is not None:
+        return tuple(_packet_parts(result.fates, fold=fold))
+    return tuple(part for one in result.equivalences for part in _equivalence_parts(one, fold=fold))
+
+
+# --- one packet ------------------------------------------------------------------------------------------------
+
+
+def _packet_lead(fates: PacketFates) -> Fact:
+    asked = printable(fates.asked)
+    if fates.differs is None:
+        return Fact("Not known", f"whether {asked} fares differently: too many cases", "", "verdict")
+    if not fates.differs:
+        count = counted(len(fates.new.outcomes), "outcome")
+        return Fact("No difference", f"{asked} fares alike on both sides ({count})", "good", "verdict")
+    return Fact("Differs", f"{asked} fares differently{_parts_at(fates.parting)}", "bad", "verdict")
+
+
+def _parts_at(parting: Parting | None) -> str:
+    step = parting and (parting.new or parting.old)
+    return f"; the ways part in {printable(f'{step.table} {step.chain}')}" if step else ""
+
+
+def _packet_parts(fates: PacketFates, *, fold: bool) -> Iterator[Block]:
+    if (parting := fates.parting) is not None:
+        yield Heading(
+            "Where the ways part", circumstances=_when(clauses(parting.when) if parting.when else "")
+        )
+        yield _lines((*_step("-", parting.old), *_step("+", parting.new)))
+        yield Heading("Fate of that packet")
+        yield _lines(
+            (*_outcomes("-", parting.old_ends, fold=fold), *_outcomes("+", parting.new_ends, fold=fold))
+        )
+    elif fates.differs is False:
+        yield Heading("Its fate on both sides")
+        yield _lines(tuple(_outcomes("", fates.new.outcomes, fold=fold)))
+    if fates.same:
+        yield _facts(Fact("Same on both", printable(_asked_alike(fates.same)), kind="assumed"))
+    if fates.set_aside:
+        yield _facts(Fact("Left open", printable(_aside(fates.set_aside)), kind="depends"))
+
+
+def _when(condition: str) -> str:
+    return printable(f"when {condition}") if condition else ""
+
+
+def _lines(lines: Sequence[ChangeLine]) -> Changes:
+    return Changes(later(lambda: tuple(lines)))
+
+
+def _facts(*facts: Fact) -> Facts:
+    return Facts(later(lambda: facts))
+
+
+_SIDES: Mapping[Sign, str] = {"-": "old", "+": "new", "": ""}
+
+
+def _step(sign: Sign, step: Step | None) -> Iterator[ChangeLine]:
+    """Yield the step of one side at which the ways part; its way may have ended before."""
+    if step is None:
+        yield line(sign, f"{_SIDES[sign]}: no further step")
+        return
+    rule = step.rule
+    number = f" rule {rule.number}" if rule and rule.number else ""
+    head = printable(f"{_SIDES[sign]}: {step.table} {step.chain}{number}: {effect_text(step)}")
+    yield line(sign, head, place=f"line {rule.line}" if rule else "")
+    if rule:
+        yield line("", printable(rule.text), 2)
+
+
+def _outcomes(sign: Sign, outcomes: Sequence[Outcome], *, fold: bool) -> Iterator[ChangeLine]:
+    shown = outcomes[:_MOST] if fold and len(outcomes) > _MOST + 1 else outcomes
+    for one in shown:
+        yield line(sign, printable(_outcome(one)))
+    if more := len(outcomes) - len(shown):
+        yield line("", f"and {counted(more, 'more outcome')} (--all)", 1)
+
+
+def _outcome(one: Outcome) -> str:
+    share = bounds(one.share, one.most)
+    rewritten = [
+        *([f"DNAT to {one.packet.dnat}"] if one.packet.dnat else []),
+        *([f"SNAT {one.packet.snat}"] if one.packet.snat else []),
+    ]
+    by = f" by line {one.by.line}" if one.by else ""
+    when = f" when {clauses(one.when)}" if one.when else ""
+    return f"{share} {', '.join([one.verdict + by, *rewritten])}{when}"
+
+
+# --- all new connections ---------------------------------------------------------------------------------------
+
+
+def _equivalence_lead(found: Sequence[Equivalence]) -> Fact:
+    """Return the answer in a line; it is never that all is alike where some of it is not known."""
+    total = sum(one.frontends for one in found)
+    frontends = counted(total, "frontend")
+    if count := sum(1 + len(each.alike) for one in found for each in one.different):
+        text = f"new connections to {count:,} of {frontends} of services fare differently"
+        return Fact("Differs", text, "bad", "verdict")
+    if any(one.alike is None for one in found):
+        open_ones = sum(len(each.frontends) for one in found for each in one.not_known)
+        text = f"whether both treat new connections to {open_ones:,} of {frontends} of services alike"
+        return Fact("Not known", text, "", "verdict")
+    if not total:
+        return Fact("Not compared", "neither side has services", "", "verdict")
+    return Fact(
+        "Alike", f"both treat every new connection to {frontends} of services alike", "good", "verdict"
+    )
+
+
+def _equivalence_parts(found: Equivalence, *, fold: bool) -> Iterator[Block]:
+    shown = found.different[:_MOST] if fold and len(found.different) > _MOST + 1 else found.different
+    for one in shown:
+        yield Heading(printable(_place(one)), circumstances=printable(_packet(one.packet)))
+        yield _lines((*_endings("-", one.old), *_endings("+", one.new), *_alike(one, fold=fold)))
+    yield Facts(later(lambda: tuple(_of_equivalence(found, len(found.different) - len(shown), fold=fold))))
+
+
+def _place(one: Difference) -> str:
+    return f"{one.service.text} {one.frontend}" if one.service.text else one.frontend
+
+
+def _packet(packet: TellingPacket) -> str:
+    """Return a packet in words: where it comes from and goes to."""
+    source = f"{packet.source or 'an address of the node'}{_port(packet.source_port)}"
+    destination = f"{packet.destination or 'an address of the node'}{_port(packet.destination_port)}"
+    come = (
+        "sent by the node"
+        if packet.hook == "output"
+        else f"arriving{f' at {packet.in_interface}' if packet.in_interface else ''}"
+    )
+    when = f", when {clauses(packet.when)}" if packet.when else ""
+    return f"{packet.protocol} from {source} to {destination}, {come}{when}"
+
+
+def _port(port: int | None) -> str:
+    return "" if port is None else f" port {port}"
+
+
+def _endings(sign: Sign, endings: Iterable[Ending]) -> Iterator[ChangeLine]:
+    for one in endings:
+        where = f"line {one.by.line}" if one.by and one.by.line else ""
+        yield line(sign, printable(f"{_SIDES[sign]}: {percent(one.share)} {_ending(one)}"), place=where)
+
+
+def _ending(one: Ending) -> str:
+    """Return how connections end; of those that get somewhere, where, and what becomes of the answer."""
+    snat = {None: "", "MASQUERADE": ", MASQUERADE"}.get(one.snat, f", SNAT to {one.snat}")
+    reply = f", reply {one.reply}" if one.reply not in {None, "ACCEPT"} else ""
+    to = f" to {one.endpoint}" if one.endpoint else ""
+    return f"{one.outcome}{to}{snat}{reply}"
+
+
+def _alike(one: Difference, *, fold: bool) -> Iterator[ChangeLine]:
+    if one.alike:
+        shown = one.alike[:_MOST] if fold else one.alike
+        more = len(one.alike) - len(shown)
+        names = ", ".join([*shown, *([f"{more:,} more (--all)"] if more else [])])
+        yield line("", printable(f"likewise at {names}"), 1)
+
+
+def _of_equivalence(found: Equivalence, more: int, *, fold: bool) -> Iterator[Fact]:
+    if more:
+        yield Fact("Also", f"{counted(more, 'more difference')} (--all)")
+    for one in found.not_known:
+        shown = one.frontends[:_MOST] if fold else one.frontends
+        others = len(one.frontends) - len(shown)
+        names = ", ".join([*shown, *([f"{others:,} more"] if others else [])])
+        yield Fact("Not known", printable(f"{one.why}: {names}"), kind="depends")
+    if found.assumed:
+        yield Fact("Assumed", printable(clauses(found.assumed)), kind="assumed")
+    if found.same:
+        yield Fact("Same on both", printable(_asked_alike(found.same)), kind="assumed")
+    if found.set_aside:
+        yield Fact("Left open", printable(_aside(found.set_aside)), kind="depends")
+
+
+def _asked_alike(same: Sequence[Condition]) -> str:
+    """Return the questions that both sides ask and nobody answers."""
+    return ", ".join(condition.question for condition in same)
+
+
+def _aside(names: Sequence[str]) -> str:
+    return f"known of one side alone, or otherwise on each: {', '.join(names)}"
