@@ -51,13 +51,15 @@ def chain_changes(
     rule is spelt, or the digits of kube-proxy's probabilities.
     """
     names = [name for name in dict.fromkeys((*new.tables, *old.tables)) if name in TABLE_NAMES]
+    told = unseen or (None, None)
+    hiding = _unseen(old, told[0]), _unseen(new, told[1])
     tables: list[TableChange] = []
     chains: list[ChainChange] = []
     reordered: list[Reordered] = []
     uncompared: list[Uncompared] = []
     untold: dict[Fact, set[Side]] = {}
     for name in [*names, *(name for name in TABLE_NAMES if name not in names)]:
-        hidden = _hidden(name, unseen or _unseen(old, new))
+        hidden = _hidden(name, hiding)
         if hidden:
             uncompared.append(Uncompared(name, hidden, "not-shown"))
             continue
@@ -69,12 +71,15 @@ def chain_changes(
         uncompared += both.uncompared()
         for fact, sides in both.untold():
             untold.setdefault(fact, set()).update(sides)
-    told = tuple((fact, tuple(side for side in _SIDES if side in sides)) for fact, sides in untold.items())
-    return ChainChanges(tuple(tables), tuple(chains), tuple(reordered), tuple(uncompared), told)
+    facts = tuple((fact, tuple(side for side in _SIDES if side in sides)) for fact, sides in untold.items())
+    return ChainChanges(tuple(tables), tuple(chains), tuple(reordered), tuple(uncompared), facts)
 
 
-def _unseen(old: Dump, new: Dump) -> Unseen:
-    return as_snapshot(old).unseen_tables(old), as_snapshot(new).unseen_tables(new)
+def _unseen(dump: Dump, told: Collection[str] | None) -> Collection[str]:
+    """Return the tables that a dump may lack: `told` of its node, and all others where its text is cut off."""
+    if all(table.committed for table in dump.tables.values()):
+        return as_snapshot(dump).unseen_tables(dump) if told is None else told
+    return [name for name in TABLE_NAMES if name not in dump.tables]
 
 
 def _hidden(table: str, unseen: Unseen) -> tuple[Side, ...]:
@@ -147,7 +152,7 @@ class _Tables:
     def _change(self, pending: _Pending) -> ChainChange | None:
         old, new = self._sides
         name = pending.name
-        if old.may_have(name) or new.may_have(name):
+        if old.may_have(name) or new.may_have(name) or not self._is_there(name):
             return None
         explaining = self._context.explaining
         if explaining.is_only_order(name, *pending.lines):
@@ -183,6 +188,10 @@ class _Tables:
     @property
     def _tables(self) -> tuple[Table | None, Table | None]:
         return self._old.table, self._new.table
+
+    def _is_there(self, chain: str) -> bool:
+        """Whether there is such a chain, and not only the beginning of a name."""
+        return chain in self._new.hooks or to_bytes(chain) in self._old.names | self._new.names
 
     def _kind(self, chain: str) -> Literal["added", "removed", "changed"]:
         """Return whether a chain came, went, or is in both; built-in chains are always there."""

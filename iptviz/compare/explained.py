@@ -24,7 +24,7 @@ _PROTOCOL = r" -p (?:tcp|udp|sctp)"
 _RECENT = r"(?: -m recent [^\n]{1,200}?)?"
 _HASHED = "|".join(map(re.escape, HASHED_CHAINS))
 _FORMS = {
-    "service": rf"(?: (?:! )?-s \S++)?(?: -d \S++)?(?:{_PROTOCOL})?{_COMMENT}{_PORT}"
+    "service": rf"(?: (?:! )?-s \S++)?(?: -d \S++)?(?: (?:! )?-i \S++)?(?:{_PROTOCOL})?{_COMMENT}{_PORT}"
     rf"(?: -m physdev ! --physdev-is-in)?(?: -m addrtype (?:! )?--(?:src|dst)-type LOCAL)?{_COMMENT}"
     rf" -j (?:KUBE-MARK-(?:MASQ|DROP)|(?:{_HASHED})\S++|DROP)",
     "way": rf"{_COMMENT}(?: -m statistic --mode random --probability \S++)?{_RECENT}{_COMMENT}"
@@ -88,10 +88,10 @@ class Explaining:
             return False
         texts = [to_text(lines).splitlines() for lines in (old, new)]
         ways = [sorted(_STATISTIC.sub("", text) for text in lines) for lines in texts]
-        return ways[0] == ways[1] and all(_WRITTEN["hashed"].fullmatch(text) for text in sum(texts, []))
+        return ways[0] == ways[1] and all(map(_WRITTEN["hashed"].fullmatch, (*texts[0], *texts[1])))
 
     def _is_hairpin(self, chain: str, text: str) -> bool:
-        """Whether it is the rule of an endpoint, there on both sides, that reaches itself: no form tells of it."""
+        """Whether it is the rule of an endpoint that reaches itself, there on both sides: no form tells of it."""
         return chain in self._staying and text.endswith(_HAIRPIN)
 
     def _form(self, chain: str) -> str:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import ipaddress
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import cache
 from typing import TYPE_CHECKING
 
 from iptviz.cluster.usable import place_of, usable
 from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
-from iptviz.compare.shares import evened
 from iptviz.kube.names import ServiceName
 from iptviz.kube.releases import OLDEST, since
 from iptviz.records import NamedTuple
@@ -128,7 +127,7 @@ class _PortMaker:
             fewer = any(one.may_be_fewer for one in found)
             first = tuple(dict.fromkeys(end for each in sets for end in each)) if fewer else sets[0]
             choices = tuple(frozenset(form.text for form in _forms(each)) for each in sets if each != first)
-            self._chosen[policies] = _Chosen(evened(tuple(_forms(first))), choices, fewer)
+            self._chosen[policies] = _Chosen(tuple(_forms(first)), choices, fewer)
         return self._chosen[policies]
 
 
@@ -141,7 +140,8 @@ class _Chosen(NamedTuple):
 
 
 def _forms(ends: Ends) -> Iterator[EndpointForm]:
-    return (EndpointForm(end.address, end.port, None) for end in ends)
+    share = Fraction(1, len(ends) or 1)
+    return (EndpointForm(end.address, end.port, share) for end in ends)
 
 
 # --- policies ------------------------------------------------------------------------------------------------
@@ -192,9 +192,14 @@ def _of_version(addresses: Iterable[str], version: int) -> list[str]:
     return [found for address in addresses if (found := _address(address, version))]
 
 
-@lru_cache(maxsize=4096)
+_BYTES = frozenset(map(str, range(256)))
+
+
 def _address(text: str, version: int) -> str:
     """Return an address in its usual spelling, an empty text for what is none of this IP version."""
+    parts = text.split(".")
+    if len(parts) == 4 and _BYTES.issuperset(parts):  # as nearly all are
+        return text if version == 4 else ""
     try:
         address = ipaddress.ip_address(_without_zeros(text))
     except ValueError:

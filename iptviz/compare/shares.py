@@ -52,7 +52,8 @@ def are_even(endpoints: Endpoints) -> bool:
 
 def evened(endpoints: Collection[EndpointForm]) -> tuple[EndpointForm, ...]:
     """Return the same endpoints with equal shares."""
-    return tuple(end._replace(share=Fraction(1, len(endpoints))) for end in endpoints)
+    share = Fraction(1, len(endpoints) or 1)
+    return tuple(end._replace(share=share) for end in endpoints)
 
 
 def differing(old: Endpoints, new: Endpoints, *, even: bool) -> Iterator[tuple[EndpointForm, EndpointForm]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from iptviz.compare.texts import lines_of, same_but_for_digits, same_lines
 from iptviz.compare.untold import Untold
 from iptviz.intake.draft import HOOK_ORDER
 from iptviz.intake.infer import HOOKS_OF
-from iptviz.intake.text import to_text
+from iptviz.intake.text import to_bytes, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from iptviz.compare.chain_forms import Why
     from iptviz.dump.model import Dump
     from iptviz.intake.index import Span
+
+
+_BROKEN = "last-line-cut"
+_CHAIN = re.compile(rb"(?:\[[^\]\n]*+\] )?(?:-A |:)(\S*+)")
 
 
 class TableSide:
@@ -51,8 +56,17 @@ class TableSide:
         return self.table.data if self.table else b""
 
     def lines(self, chain: bytes) -> bytes:
-        """Return the lines of a chain without counters."""
-        return lines_of(self.data, self.table.runs_of(to_text(chain))) if self.table else b""
+        """Return the lines of a chain without counters, and without one within which the text breaks off."""
+        spans = self.table.runs_of(to_text(chain)) if self.table else ()
+        whole = [(start, min(end, self._end)) for start, end in spans if start < self._end]
+        return lines_of(self.data, whole)
+
+    @cached_property
+    def _end(self) -> int:
+        """Where the last whole line ends: what stands behind it breaks off within a word, or may do."""
+        if self.table is None or self.table.committed or all(gap.id != _BROKEN for gap in self.dump.gaps):
+            return len(self.data)
+        return self.data.rfind(b"\n", 0, len(self.data.rstrip(b"\n"))) + 1
 
     @property
     def blocks(self) -> Sequence[Span]:
@@ -71,12 +85,26 @@ class TableSide:
 
     @cached_property
     def names(self) -> set[bytes]:
-        """The chains that are declared or have rules."""
-        return self.table.names() if self.table else set()
+        """The chains that are declared or have rules, in whole lines."""
+        if self.table is None:
+            return set()
+        broken = _CHAIN.match(self.data, self._end)
+        return self.table.names() - ({broken[1]} if broken and not self._is_whole(broken[1]) else set())
+
+    def _is_whole(self, chain: bytes) -> bool:
+        """Whether a chain is declared or has a rule in a whole line."""
+        found = self.table.declaration(to_text(chain)) if self.table else None
+        return (found is not None and found.start() < self._end) or self.lines(chain) != b""
 
     def lacks(self, chain: str) -> bool:
-        """Whether rules of a chain may be missing."""
-        return self.table is not None and self.table.shown.may_lack(chain)
+        """Whether rules of a chain may be missing.
+
+        iptables-save writes them in the order of the declarations; a text that is cut need not be its own.
+        """
+        if self.table is None:
+            return False
+        is_unseen = not self.table.committed and not self.lines(to_bytes(chain))
+        return is_unseen or self.table.shown.may_lack(chain)
 
     @property
     def missing(self) -> Why | None:
@@ -87,7 +115,8 @@ class TableSide:
 
     def may_have(self, chain: str) -> bool:
         """Whether a chain may be there that is not shown."""
-        return self.table is not None and not self.table.shown.names_all and not self.table.has_chain(chain)
+        hides = self.table is not None and not self.table.shown.names_all
+        return hides and to_bytes(chain) not in self.names
 
     def line(self, chain: str) -> int | None:
         """Return where a chain begins."""

@@ -59,7 +59,7 @@ class Untold:
     @property
     def is_cut(self) -> bool:
         """Whether lines end too early."""
-        return bool(self._width) or (not self._table.committed and bool(self._table.blocks()))
+        return self._width > 0
 
     @property
     def lost(self) -> bool:
@@ -77,13 +77,8 @@ class Untold:
         return max((len(rule.text) for rule in cut_rules(self._table)), default=0)
 
     def ends_early(self, item: Item) -> bool:
-        """Whether the line of a rule may be cut: it is as long as lines that are, or the last of a cut text."""
-        table = self._table
-        if self._width and len(item.rule.text) >= self._width:
-            return True
-        return not table.committed and item.rule.start >= table.data.rfind(
-            b"\n", 0, table.blocks()[-1][1] - 1
-        )
+        """Whether the line of a rule may be cut: it is as long as lines that are."""
+        return 0 < self._width <= len(item.rule.text)
 
 
 _FACTS: dict[Fact, Callable[[Untold], bool]] = {

@@ -143,6 +143,14 @@ class Table:
     def __repr__(self) -> str:
         return f"<Table {self.name}>"
 
+    def forget(self) -> None:
+        """Drop what was found in the text, which is found anew where somebody asks for it."""
+        self.chains = _Chains(self)
+        self.compiled = None
+        for found in ("calls", "_shapes", "_declarations", "_undeclared", "shown"):
+            self.__dict__.pop(found, None)
+        self._section.forget()
+
     @property
     def saving(self) -> Saving:
         """The family, and the backend whose iptables-save wrote the dump."""

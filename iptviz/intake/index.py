@@ -140,6 +140,10 @@ class Section:
             else:
                 yield chain, found
 
+    def forget(self) -> None:
+        """Drop where the rules of each chain stand, which is found anew where somebody asks for it."""
+        self.__dict__.pop("_runs", None)
+
     def rest_runs(self) -> Iterator[tuple[bytes, Span]]:
         """Yield the same of the rules that are not in bulk, as they stand in the text."""
         return ((chain, span) for span, chain in self._stretches if chain)

@@ -16,6 +16,7 @@ from iptviz.kube.frontends import (
 )
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import SERVICE_PROTOCOLS, suffixes
+from iptviz.kube.naming import COMMON_PORTS
 from iptviz.kube.spellings import KINDS
 from iptviz.kube.target import (
     AddressTarget,
@@ -254,7 +255,14 @@ def _meant(target: NameTarget, candidates: Sequence[Candidate]) -> Iterator[tupl
     for candidate in candidates:
         fits = candidate.name == target.name and target.namespace in {None, candidate.namespace}
         if fits and port_name in {None, candidate.port_name or port_name}:
-            yield candidate.namespace, candidate.name, candidate.port_name or port_name or ""
+            for name in _ports_meant(candidate.port_name, port_name):
+                yield candidate.namespace, candidate.name, name
+
+
+def _ports_meant(listed: str | None, asked: str | None) -> tuple[str, ...]:
+    """Return the names of ports to try: without one in the list or the question, all that many services have."""
+    told = listed if listed is not None else asked
+    return ("", *COMMON_PORTS) if told is None else (told,)
 
 
 def _is_named(frontend: Frontend, target: NameTarget) -> bool:

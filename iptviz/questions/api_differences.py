@@ -78,7 +78,7 @@ class Comparison:
     def rows(self, wanted: PortForm, have: PortForm, skipped: Collection[str] = ()) -> Iterator[Difference]:
         """Yield all in which a service port differs from what it should be.
 
-        Frontends of the `skipped` kinds may rightly be missing.
+        What is of the `skipped` kinds may rightly be missing: frontends, or what a difference is about.
         """
         found = [one for one in differences(wanted, have) if _counts(one, wanted, skipped)]
         policies = {one.kind for one in found}
@@ -146,7 +146,7 @@ def _counts(one: PortDifference, wanted: PortForm, skipped: Collection[str]) -> 
         # Up to 1.13 nothing was written of some frontends of a service without endpoints.
         return one.old.kind not in skipped and (wanted.has_endpoints or one.old.kind == "cluster-ip")
     if one.kind == "health check":
-        return one.new is not None  # up to 1.20 no rule showed it
+        return one.new is not None or one.kind not in skipped
     return one.kind in _KINDS and not (isinstance(one, EndpointDifference) and one.follows)
 
 

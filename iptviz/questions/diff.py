@@ -193,13 +193,11 @@ def _pair(nodes: tuple[Snapshot, Snapshot], pair: Pair, asked: _Asked, progress:
     progress("comparing", 0.9)
     is_shown = not list(services_in(pair))
     ports = compared(old.forms, new.forms, hiding_of(nodes, pair)) if is_shown else None
-    found = PairDiff(
-        *pair,
-        ports,
-        (len(old.forms), len(new.forms)),
-        None if asked.services_only else _chains(nodes, pair, ports),
-        finding_changes(old.findings, new.findings, pair[1].family),
-    )
+    counts = len(old.forms), len(new.forms)
+    findings = finding_changes(old.findings, new.findings, pair[1].family)
+    del old, new  # what is the same on both sides is no longer needed
+    chains = None if asked.services_only else _chains(nodes, pair, ports)
+    found = PairDiff(*pair, ports, counts, chains, findings)
     return _without_own_place(found, nodes) if asked.ignore_local else found
 
 
@@ -226,7 +224,10 @@ def _reduced(node: Snapshot, dump: Dump, asked: _Asked, progress: Progress) -> _
     else:
         progress("checking", _CHECKING)
         findings = findings_among(examine(examined))
-    return _Reduced(forms_of(dump, examined.ports, examined.reached), findings)
+    forms = forms_of(dump, examined.ports, examined.reached)
+    for table in dump.tables.values():
+        table.forget()  # the other dump needs the memory
+    return _Reduced(forms, findings)
 
 
 def _examined(node: Snapshot, dump: Dump, asked: _Asked, progress: Progress) -> Examined:

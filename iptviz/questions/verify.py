@@ -11,6 +11,7 @@ from iptviz.checks.finding import distinct, findings_among
 from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.usable import place_of, rests_on_hints
+from iptviz.compare.hiding import Hiding
 from iptviz.compare.matching import matched_ports
 from iptviz.compare.of_api import ANY_RELEASE, forms_of_api
 from iptviz.compare.of_rules import forms_of
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from iptviz.kube.releases import Releases
     from iptviz.supplied.files import FileArgument
 
-_EXTERNAL_IP, _EXTERNAL_IPS_OFF = "external-ip", 40
+_EXTERNAL_IP, _EXTERNAL_IPS_OFF, _HEALTH_CHECKS = "external-ip", 40, 21
 _COMPARED = {"iptables", "flushed", "none"}
 """Modes in which services would be in the rules that are there."""
 
@@ -170,7 +171,7 @@ def _verify(dump: Dump, comparison: Comparison) -> VerifyResult:
 class _Sides(NamedTuple):
     """The service ports of API and dump: what both have, and each alone.
 
-    `skipped` are kinds of frontends that this kube-proxy may rightly write for none.
+    `skipped` are kinds of frontends, and of differences, of which this kube-proxy may rightly write nothing.
     """
 
     both: list[tuple[PortForm, PortForm]]
@@ -185,10 +186,18 @@ def _sides(dump: Dump, comparison: Comparison) -> _Sides:
     wanted = list(forms_of_api(comparison.cluster, version, comparison.node, releases))
     candidates = [Candidate(*port.service[:3]) for port in wanted]
     found = forms_of(dump, service_ports(DispatchingRules(dump), Naming(dump, candidates)))
-    return _Sides(*matched_ports(wanted, found), _skipped(found, releases))
+    skipped = _unwritten_frontends(found, releases) | _unwritten_health_checks(dump, releases)
+    return _Sides(*matched_ports(wanted, found), skipped)
 
 
-def _skipped(found: Iterable[PortForm], releases: Releases) -> frozenset[str]:
+def _unwritten_health_checks(dump: Dump, releases: Releases) -> frozenset[str]:
+    """Return what stands for health checks, if there may rightly be no rule for them: there is one since 1.21."""
+    hiding = Hiding(dump, as_snapshot(dump).unseen_tables(dump))
+    is_due = releases and min(releases) >= _HEALTH_CHECKS and not hiding.health_checks
+    return frozenset() if is_due else frozenset({"health check"})
+
+
+def _unwritten_frontends(found: Iterable[PortForm], releases: Releases) -> frozenset[str]:
     """Return which frontends may be missing: kube-proxy writes no external IPs without AllowServiceExternalIPs.
 
     That gate is there since 1.36 and off since 1.40 (KEP-5707). Where one external IP is written, it is on.

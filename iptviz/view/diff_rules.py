@@ -59,7 +59,7 @@ def chain_lines(pair: PairDiff, *, fold: bool) -> Iterator[ChangeLine]:
     if fold:
         for (table, family, kind), those in alike.items():
             rules = counted(sum(len(rules_of(change)) for change in those), "rule")
-            text = f"{len(those):,} chains {kind}, {rules}; no service port differs by it (--all)"
+            text = f"{counted(len(those), 'chain')} {kind}, {rules}; no service port differs by it (--all)"
             yield line(_SIGNS[kind], printable(f"{table} {family}...   {text}"))
 
 

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def chains_of(lines: list[str]) -> dict[tuple[str, str], list[int]]:
@@ -33,10 +29,3 @@ def moved(rules: str, seed: int, chains: int = 1) -> str:
         for place, line in zip(places, order, strict=True):
             lines[place] = line
     return "\n".join(lines) + "\n"
-
-
-def differing(old: str, new: str) -> Iterator[tuple[str, str]]:
-    """Yield the lines that stand in other places."""
-    return (
-        (one, other) for one, other in zip(old.splitlines(), new.splitlines(), strict=True) if one != other
-    )

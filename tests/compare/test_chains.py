@@ -9,6 +9,7 @@ import pytest
 from iptviz import load
 from iptviz.compare.chain_forms import Explained
 from iptviz.compare.chains import chain_changes
+from tests.conftest import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -284,6 +285,24 @@ def test_a_rule_of_a_listing_that_differs_is_told() -> None:
         for what in ("ACCEPT", "DROP")
     )
     assert told(changes(old, new)) == ["changed -A INPUT -p tcp -m tcp --dport 22 -j DROP"]
+
+
+WHOLE = (ROOT / "fixtures/httpd-service/dump.rules").read_bytes()
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_wherever_a_dump_is_cut_off_nothing_is_said_to_have_come_or_gone(part: int) -> None:
+    tried = 0
+    for end in range(400 + 97 * part, len(WHOLE), 4 * 151):
+        cut = load(WHOLE[:end])
+        if all(one.committed for one in cut.tables.values()):
+            continue  # nothing tells that there was more
+        tried += 1
+        for one, other in ((load(WHOLE), cut), (cut, load(WHOLE))):
+            found = chain_changes(one, other)
+            assert told(found) == [], f"cut at {end}"
+            assert {why for *_, why in found.uncompared} & {"cut", "excerpt"}
+    assert tried > 10
 
 
 # --- moves -----------------------------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +12,6 @@ from tests.compare.planted import Variant, base_of, cluster_of, plain_service
 from tests.kernel.lab import BACKENDS, NOTHING, node
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.kernel.lab import Node
@@ -41,12 +39,12 @@ def _pasted(lab: Node, *options: str) -> str:
     )
 
 
-@pytest.fixture(scope="module", params=[("1.29", 4), ("1.23", 4), ("1.31", 6)], ids=str)
+@pytest.fixture(scope="module", params=[("1.29", 4), ("1.31", 6)], ids=str)
 def printed(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
     kernel: None,  # noqa: ARG001
-) -> Iterator[dict[tuple[str, str], Path]]:
+) -> dict[tuple[str, str], Path]:
     """Files with the same rules, by backend and way."""
     era, family = request.param
     folder = tmp_path_factory.mktemp("printed")
@@ -59,7 +57,7 @@ def printed(
             for way, printed_by in WAYS.items():
                 files[backend, way] = folder / f"{backend}-{way.replace(' ', '-')}"
                 files[backend, way].write_text(printed_by(lab), encoding="utf-8")
-    yield files
+    return files
 
 
 def asked(old: Path, new: Path) -> tuple[int, dict[str, Any]]:
@@ -68,27 +66,22 @@ def asked(old: Path, new: Path) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
-SAVED = ("save", "counters", "rules")
+SAVED = [(backend, way) for backend in BACKENDS for way in ("save", "counters", "rules")]
+LISTED = [(backend, way) for backend in BACKENDS for way in ("listing", "numbered listing")]
 
 
-@pytest.mark.parametrize(("old", "new"), product(BACKENDS, BACKENDS), ids="-".join)
+@pytest.mark.parametrize("other", SAVED[1:], ids="-".join)
 def test_what_is_saved_of_the_same_rules_is_no_difference(
-    old: str, new: str, printed: dict[tuple[str, str], Path]
+    other: tuple[str, str], printed: dict[tuple[str, str], Path]
 ) -> None:
-    for before, after in product(SAVED, SAVED):
-        assert (before, after, asked(printed[old, before], printed[new, after])[0]) == (before, after, 0)
+    status, document = asked(printed[SAVED[0]], printed[other])
+    assert status == 0, document
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("way", ["listing", "numbered listing"])
+@pytest.mark.parametrize("other", LISTED, ids="-".join)
 def test_a_listing_of_the_same_rules_differs_in_nothing_that_it_shows(
-    way: str, backend: str, printed: dict[tuple[str, str], Path]
+    other: tuple[str, str], printed: dict[tuple[str, str], Path]
 ) -> None:
-    for saved in SAVED:
-        for pair in (
-            (printed[backend, way], printed["legacy", saved]),
-            (printed["nft", saved], printed[backend, way]),
-        ):
-            status, document = asked(*pair)
-            assert status == 0, document
-            assert document["not_compared"]
+    status, document = asked(printed[other], printed[SAVED[0]])
+    assert status == 0, document
+    assert document["not_compared"]

@@ -16,7 +16,7 @@ from iptviz.render.formats import FORMATS
 from iptviz.terminal import Style
 from tests import kubeproxy
 from tests.kubectl import HERE, THERE, objects
-from tests.kubeproxy import ERAS, OLD, Cluster
+from tests.kubeproxy import ERAS, NEW, OLD, Cluster
 from tests.questions.test_verify import (
     ZONES,
     Objects,
@@ -211,6 +211,25 @@ def test_endpoints_that_are_cut_off_are_said_not_to_be_compared(tmp_path: Path) 
     assert any(
         "endpoints of team-0/service-0 not compared in full" in note for note in sentences(result.notes)
     )
+
+
+@pytest.mark.parametrize(
+    ("era", "table", "missed"), [(NEW, "both", True), (NEW, "nat", False), ("1.20", "both", False)]
+)
+def test_a_health_check_is_missed_where_its_rule_would_be_shown(
+    era: str, table: str, missed: bool, tmp_path: Path
+) -> None:
+    given = cluster(era, local_only=True, local=1, load_balancer_ips=("203.0.113.1",), health_check=32000)
+    (tmp_path / "api.json").write_text(json.dumps(objects(given)))
+    text = "".join(
+        line
+        for line in kubeproxy.saved(given).splitlines(keepends=True)
+        if "health check node port" not in line
+    )
+    if table == "nat":
+        text = text[text.index("*nat") :]
+    result = iptviz.verify(iptviz.load(text.encode()), [str(tmp_path / "api.json")], node=HERE)
+    assert kinds(result) == [("health-check", "32000", "none")] * missed
 
 
 def test_two_kinds_of_one_address_are_one_frontend(tmp_path: Path) -> None:

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 Fact = tuple[str, ...]
 """A kind of fact, what it is about, and the values before and after."""
 
+ADDED, REMOVED, CHANGED, MOVED = "rule added", "rule removed", "rule changed", "rule moved"
 REACHED, BY_SINGLE = "reached", "reached by single clients"
-"""That some kind of clients fares otherwise at a service port; that only clients do that rules single out."""
+"""That some kind of clients fares otherwise at a service port, in a word; in the same word, but for other clients."""
 
 
 class Variant(NamedTuple):
@@ -50,12 +51,19 @@ VARIANTS = tuple(
 
 
 class Pair(NamedTuple):
-    """Two dumps, and all facts that are to be told of them; of what follows from these, `may` be told, too."""
+    """Two dumps, and all facts that are to be told of them; of what follows from these, some `may` be told, too.
+
+    Of the latter the beginnings are given: a fact of any values is meant.
+    """
 
     old: str
     new: str
     facts: frozenset[Fact]
     may: frozenset[Fact] = frozenset()
+
+    def follows(self, fact: Fact) -> bool:
+        """Whether a fact may be told."""
+        return any(fact[:size] in self.may for size in range(1, len(fact) + 1))
 
 
 class Kind(NamedTuple):
@@ -154,13 +162,14 @@ def others(family: int) -> dict[str, tuple[str, ...]]:
     pod = host(family, "pod", 200)
     ping = {4: "-p icmp -m icmp --icmp-type 8", 6: "-p ipv6-icmp -m icmp6 --icmpv6-type 128"}[family]
     pod_end = address(family, "pod", 200) if family == 4 else f"[{address(family, 'pod', 200)}]"
+    comment = '-m comment --comment "dnat name: \\"cni0\\" id: \\"first\\""'
+    refusal = f"icmp{'' if family == 4 else '6'}-port-unreachable"
     return {
         "nat": (
             "-A PREROUTING -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT",
             "-A OUTPUT -m addrtype --dst-type LOCAL -j CNI-HOSTPORT-DNAT",
             f"-A POSTROUTING -s {docker} ! -o docker0 -j MASQUERADE",
-            '-A CNI-HOSTPORT-DNAT -p tcp -m comment --comment "dnat name: \\"cni0\\" id: \\"abc\\"" '
-            "-m multiport --dports 9100 -j CNI-DN-0123456789abcdef01234",
+            f"-A CNI-HOSTPORT-DNAT -p tcp {comment} -m multiport --dports 9100 -j CNI-DN-0123456789abcdef01234",
             f"-A CNI-DN-0123456789abcdef01234 -p tcp -m tcp --dport 9100 -j DNAT --to-destination {pod_end}:9100",
             "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER",
             f"-A DOCKER ! -i docker0 -p tcp -m tcp --dport 5000 -j DNAT --to-destination {written}:5000",
@@ -176,7 +185,7 @@ def others(family: int) -> dict[str, tuple[str, ...]]:
             f"-A FORWARD -d {pod} -j POLICY-POD",
             "-A POLICY-POD -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
             "-A POLICY-POD -p tcp -m tcp --dport 9100 -j ACCEPT",
-            "-A POLICY-POD -j REJECT",
+            f"-A POLICY-POD -j REJECT --reject-with {refusal}",
         ),
         "mangle": (
             "-A PREROUTING -i eth1 -p tcp -m tcp --dport 443 -j MARK --set-xmark 0x100/0xff00",
@@ -216,6 +225,11 @@ def in_table(text: str, table: str, *rules: str, first: bool = False) -> str:
         default = len(lines)
         lines.insert(places[0] if first and places else places[-1] + 1 if places else default, rule)
     return f"{head}*{table}\n" + "".join(f"{line}\n" for line in lines) + f"COMMIT\n{tail}"
+
+
+def of_findings(*ids: str) -> frozenset[Fact]:
+    """That findings are new, gone, or say something else."""
+    return frozenset((f"finding {how}", name) for how in ("new", "gone", "changed") for name in ids)
 
 
 # --- what means nothing -------------------------------------------------------------------------------------------

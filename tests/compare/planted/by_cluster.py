@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from tests.compare.planted import (
     BY_SINGLE,
+    CHANGED,
+    PODS,
     REACHED,
     Kind,
     Pair,
@@ -16,13 +18,16 @@ from tests.compare.planted import (
     endpoints,
     fares,
     host,
+    neighbours,
+    of_findings,
     pair,
     plain_service,
 )
 from tests.compare.planted.truth import port_facts, port_name
+from tests.kubeproxy.words import written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from tests.compare.planted import Fact, Variant
     from tests.kubeproxy import Cluster, Service
@@ -63,14 +68,13 @@ def _changed(
             (kind, port_name((after or before)[0]), *(value.format(*clients) for value in values))
             for kind, *values in told
         }
-        return _pair(variant, *clusters, frozenset(more), _of_findings(*beside))
+        return _pair(variant, *clusters, frozenset(more), of_findings(*beside))
 
     return Kind(put, families, since)
 
 
-def _of_findings(*ids: str) -> frozenset[Fact]:
-    """That findings are new, gone, or say something else."""
-    return frozenset((f"finding {how}", name) for how in ("new", "gone", "changed") for name in ids)
+_OF_POLICIES = ("masquerade", "local only")
+"""What a policy decides, too."""
 
 
 def _pair(
@@ -78,7 +82,7 @@ def _pair(
 ) -> Pair:
     """Where a service port differs, clients may fare otherwise at it, and at no other."""
     facts = port_facts(old, new) | more
-    may = fares({fact[1] for fact in facts}, REACHED, BY_SINGLE) | beside
+    may = fares({fact[1] for fact in facts}, REACHED, BY_SINGLE, *_OF_POLICIES) | beside
     return pair(variant, base_of(variant, old).text, base_of(variant, new).text, facts, may)
 
 
@@ -122,13 +126,15 @@ _LOCAL = {"node_port": 30_200, "local_only": True}
 OF_SERVICES: dict[str, Kind] = {
     "a service comes": _changed(None, {}),
     "a service goes": _changed({}, None),
-    "a service with a node port comes": _changed(None, {"node_port": 30_200}),
-    "a service with all frontends goes": _changed(_external(), None),
-    "a service without endpoints comes": _changed(None, {"endpoints": ()}, since=2),
+    "a service with a node port comes": _changed(None, {"node_port": 30_200}, beside=("route-localnet",)),
+    "a service with all frontends goes": _changed(_external(), None, beside=("route-localnet", "external-ip-public", "lb-short-circuit",)),
+    "a service without endpoints comes": _changed(None, {"endpoints": ()}, since=2, beside=("no-endpoints",)),
     "a service is renamed": _changed({"name": "old"}, {"name": "new"}),
     "a service moves to another namespace": _changed({"namespace": "old"}, {"namespace": "new"}),
     "a port is renamed": _changed({"port_name": "http"}, {"port_name": "web"}),
-    "a port's protocol changes": _changed({"protocol": "tcp"}, {"protocol": "udp"}),
+    "a port's protocol changes": _changed(
+        {"protocol": "tcp"}, {"protocol": "udp"}, beside=("existing-udp-flows",)
+    ),
     "an endpoint comes": _changed(_ends(4), _ends(5)),
     "an endpoint goes": _changed(_ends(4), _ends(3)),
     "the last but one endpoint goes": _changed(_ends(2), _ends(1)),
@@ -136,25 +142,24 @@ OF_SERVICES: dict[str, Kind] = {
     "one endpoint is replaced": _changed(_ends(4), _ends(4, first=1)),
     "all endpoints are replaced": _changed(_ends(3), _ends(3, first=4)),
     "endpoints have another port": _changed(_ends(3), _ends(3, port=9090)),
-    "the endpoints go": _changed({}, {"endpoints": ()}, since=7),
-    "the first endpoints come": _changed({"endpoints": ()}, {}, since=7),
-    "a service of all frontends loses its endpoints": _changed(_external(), _external(endpoints=()), since=20),
+    "the endpoints go": _changed({}, {"endpoints": ()}, since=7, beside=("no-endpoints",)),
+    "the first endpoints come": _changed({"endpoints": ()}, {}, since=7, beside=("no-endpoints",)),
+    "a service of all frontends loses its endpoints": _changed(_external(), _external(endpoints=()), since=20, beside=("route-localnet", "external-ip-public", "lb-short-circuit", "no-endpoints",)),
     "the cluster IP changes": _changed({}, lambda variant: {"cluster_ip": address(variant.family, "service", 99)}),
     "the port changes": _changed({"port": 80}, {"port": 8000}),
-    "a node port comes": _changed({}, {"node_port": 30_200}),
-    "a node port goes": _changed({"node_port": 30_200}, {}),
-    "a node port changes": _changed({"node_port": 30_200}, {"node_port": 30_201}),
-    "an external IP comes": _changed({}, _IP),
-    "an external IP goes": _changed(_IP, {}),
-    "an external IP changes": _changed(_IP, _with("external", 31, "external_ips")),
-    "a load balancer comes": _changed({}, _BALANCER),
-    "a load balancer goes": _changed(_BALANCER, {}),
-    "a load balancer changes": _changed(_BALANCER, _with("balancer", 31, "load_balancer_ips")),
-    "affinity comes": _changed({}, {"affinity": 600}, ("affinity", "none", "600 s"), since=8),
-    "affinity goes": _changed({"affinity": 600}, {}, ("affinity", "600 s", "none"), since=8),
+    "a node port comes": _changed({}, {"node_port": 30_200}, beside=("route-localnet",)),
+    "a node port goes": _changed({"node_port": 30_200}, {}, beside=("route-localnet",)),
+    "a node port changes": _changed({"node_port": 30_200}, {"node_port": 30_201}, beside=("route-localnet",)),
+    "an external IP comes": _changed({}, _IP, beside=("external-ip-public",)),
+    "an external IP goes": _changed(_IP, {}, beside=("external-ip-public",)),
+    "an external IP changes": _changed(_IP, _with("external", 31, "external_ips"), beside=("external-ip-public",)),
+    "a load balancer comes": _changed({}, _BALANCER, beside=("lb-short-circuit",)),
+    "a load balancer goes": _changed(_BALANCER, {}, beside=("lb-short-circuit",)),
+    "a load balancer changes": _changed(_BALANCER, _with("balancer", 31, "load_balancer_ips"), beside=("lb-short-circuit",)),
+    "affinity comes": _changed({}, {"affinity": 600}, ("affinity", "none", "600 s"), since=8, beside=("affinity-list-full", "affinity-pins",)),
+    "affinity goes": _changed({"affinity": 600}, {}, ("affinity", "600 s", "none"), since=8, beside=("affinity-list-full", "affinity-pins",)),
     "affinity lasts longer": _changed(
-        {"affinity": 600}, {"affinity": 7200}, ("affinity", "600 s", "7200 s"), since=8
-    ),
+        {"affinity": 600}, {"affinity": 7200}, ("affinity", "600 s", "7200 s"), since=8, beside=("affinity-list-full", "affinity-pins",)),
     "external policy Local": _changed(
         {"node_port": 30_200}, _LOCAL, ("external policy", "Cluster", "Local"), since=15
     ),
@@ -165,9 +170,9 @@ OF_SERVICES: dict[str, Kind] = {
     "internal policy Local": _changed(
         {}, {"internal_local": True}, ("internal policy", "Cluster", "Local"), since=24
     ),
-    "source ranges come": _changed(_BALANCER, _ranges(1), ("source ranges", "none", "{1}"), since=24),
-    "a source range is added": _changed(_ranges(1), _ranges(1, 2), ("source ranges", "{1}", "{1}, {2}"), since=24),
-    "source ranges go": _changed(_ranges(1), _BALANCER, ("source ranges", "{1}", "none"), since=24),
+    "source ranges come": _changed(_BALANCER, _ranges(1), ("source ranges", "none", "{1}"), since=24, beside=("source-ranges", "marked-drop-passes",)),
+    "a source range is added": _changed(_ranges(1), _ranges(1, 2), ("source ranges", "{1}", "{1}, {2}"), since=24, beside=("source-ranges", "marked-drop-passes",)),
+    "source ranges go": _changed(_ranges(1), _BALANCER, ("source ranges", "{1}", "none"), since=24, beside=("source-ranges", "marked-drop-passes",)),
     "a health check comes": _changed(_LOCAL, {**_LOCAL, "health_check": 32_000}, ("health check", "none", "32000"), since=21),
     "another health check port": _changed(
         {**_LOCAL, "health_check": 32_000}, {**_LOCAL, "health_check": 32_001}, ("health check", "32000", "32001"), since=21
@@ -176,21 +181,57 @@ OF_SERVICES: dict[str, Kind] = {
 """A service changes."""
 
 
-def _settings(since: int = 1, families: tuple[int, ...] = (4, 6), **options: object) -> Kind:
-    """The node's kube-proxy is set up otherwise."""
+def _settings(
+    told: Callable[[Variant], Iterable[Fact]],
+    since: int = 1,
+    families: tuple[int, ...] = (4, 6),
+    **options: object,
+) -> Kind:
+    """The node's kube-proxy is set up otherwise. The rule that leads to node ports is of no one service."""
 
     def put(variant: Variant) -> Pair:
-        old = cluster_of(variant)
-        new = cluster_of(variant, later=True, **options)
-        return _pair(variant, old, new, frozenset())
+        old, new = cluster_of(variant), cluster_of(variant, later=True, **options)
+        beside = of_findings("route-localnet", "cidr-mix") | {(CHANGED, "nat KUBE-SERVICES")}
+        return _pair(variant, old, new, frozenset(told(variant)), beside)
 
     return Kind(put, families, since)
 
 
+def _masquerades(new: str) -> Callable[[Variant], Iterator[Fact]]:
+    """Connections to all cluster IPs are masqueraded otherwise."""
+
+    def facts(variant: Variant) -> Iterator[Fact]:
+        old = f"unless source in {PODS[variant.family]}"
+        for service in neighbours(variant):
+            yield "masquerade", port_name(service), written(service.cluster_ip, service.port), old, new
+
+    return facts
+
+
+def _answers_at(new: str) -> Callable[[Variant], Iterator[Fact]]:
+    """All node ports answer at other addresses."""
+
+    def facts(variant: Variant) -> Iterator[Fact]:
+        for service in filter(lambda service: service.node_port, neighbours(variant)):
+            at = f":{service.node_port}"
+            yield "node port addresses", port_name(service), at, "all addresses of the node", new
+
+    return facts
+
+
 OF_SETTINGS = {
-    "masquerade-all": _settings(7, masquerade_all=True),
-    "another pod network": _settings(5, (4,), pod_cidr="10.42.0.0/16"),
-    "node ports at one address": _settings(10, (4,), node_port_addresses=("192.168.1.10",)),
-    "no node ports on localhost": _settings(26, (4,), localhost_node_ports=False),
-    "pods told by their bridge": _settings(24, detect="bridge"),
+    "masquerade-all": _settings(_masquerades("always"), 7, masquerade_all=True),
+    "another pod network": _settings(
+        _masquerades("unless source in 10.42.0.0/16"), 5, (4,), pod_cidr="10.42.0.0/16"
+    ),
+    "pods told by their bridge": _settings(
+        _masquerades("unless input interface is cni0"), 24, detect="bridge"
+    ),
+    "node ports at one address": _settings(
+        _answers_at("only 192.168.1.10"), 10, (4,), node_port_addresses=("192.168.1.10",)
+    ),
+    "no node ports on localhost": _settings(
+        _answers_at("all but 127.0.0.0/8"), 26, (4,), localhost_node_ports=False
+    ),
 }
+"""The node's kube-proxy is set up otherwise. The rule that leads to node ports is of no one service."""

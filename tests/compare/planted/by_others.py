@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.compare.planted import Kind, address, host, in_table
+from tests.compare.planted import ADDED, CHANGED, MOVED, REMOVED, Kind, address, host, in_table
 from tests.compare.planted.by_rule import edited
-from tests.compare.planted.truth import port_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from tests.checks.planted import Base
     from tests.compare.planted import Fact, Variant
     from tests.compare.planted.by_rule import Edited
-
-ADDED, REMOVED, CHANGED, MOVED = "rule added", "rule removed", "rule changed", "rule moved"
 
 
 def _where(table: str, rule: str) -> str:
@@ -30,21 +25,14 @@ def _found(base: Base, pattern: str) -> str:
     return found[0]
 
 
-def _adds(
-    table: str,
-    rule: str,
-    *more: Fact,
-    first: bool = False,
-    since: int = 1,
-    families: tuple[int, ...] = (4, 6),
-) -> Kind:
+def _adds(table: str, rule: str, *, first: bool = False, **options: Any) -> Kind:
     """A rule comes, at the end of its chain or at its beginning. {client} and the like are addresses."""
 
     def edit(base: Base, variant: Variant) -> Edited:
         made = _filled(rule, variant.family)
-        return in_table(base.text, table, made, first=first), {(ADDED, _where(table, made), made), *more}
+        return in_table(base.text, table, made, first=first), {(ADDED, _where(table, made), made)}
 
-    return edited(edit, families, since)
+    return edited(edit, **options)
 
 
 def _filled(rule: str, family: int) -> str:
@@ -58,49 +46,47 @@ def _bracketed(text: str) -> str:
     return f"[{text}]" if ":" in text else text
 
 
-def _removes(
-    table: str, pattern: str, *more: Fact, since: int = 1, families: tuple[int, ...] = (4, 6)
-) -> Kind:
+def _removes(table: str, pattern: str, **options: Any) -> Kind:
     """A rule goes."""
 
     def edit(base: Base, _variant: Variant) -> Edited:
         rule = _found(base, pattern)
-        return base.instead(rule), {(REMOVED, _where(table, rule), rule), *more}
+        return base.instead(rule), {(REMOVED, _where(table, rule), rule)}
 
-    return edited(edit, families, since)
+    return edited(edit, **options)
 
 
-def _changes(table: str, pattern: str, old: str, new: str, *more: Fact, since: int = 1) -> Kind:
+def _changes(table: str, pattern: str, old: str, new: str, **options: Any) -> Kind:
     """A part of a rule changes where it stands."""
 
     def edit(base: Base, variant: Variant) -> Edited:
         rule = _found(base, pattern)
         changed = re.sub(old, _filled(new, variant.family), rule)
         assert changed != rule
-        return base.instead(rule, changed), {(CHANGED, _where(table, rule), rule, changed), *more}
+        return base.instead(rule, changed), {(CHANGED, _where(table, rule), rule, changed)}
 
-    return edited(edit, since=since)
+    return edited(edit, **options)
 
 
-def _moves(table: str, pattern: str, behind: str, word: str, *more: Fact) -> Kind:
-    """A rule is asked behind another of its chain; `word` says whether that matters."""
+def _moves(pattern: str, behind: str, *facts: Fact, **options: Any) -> Kind:
+    """A rule is asked behind another of its chain; `facts` are what is told of that, if it matters."""
 
     def edit(base: Base, _variant: Variant) -> Edited:
         rule, other = _found(base, pattern), _found(base, behind)
         assert base.text.index(f"\n{rule}\n") < base.text.index(f"\n{other}\n")
         moved = base._replace(text=base.instead(rule)).after(other, rule)
-        return moved, {(MOVED, _where(table, rule), rule, word), *more}
+        return moved, set(facts)
 
-    return edited(edit)
+    return edited(edit, **options)
 
 
-def _policy(table: str, hook: str, *more: Fact) -> Kind:
+def _policy(table: str, hook: str, **options: Any) -> Kind:
     def edit(base: Base, _variant: Variant) -> Edited:
         head, _, rest = base.text.partition(f"*{table}\n")
         text = f"{head}*{table}\n" + rest.replace(f":{hook} ACCEPT", f":{hook} DROP", 1)
-        return text, {("policy", f"{table} {hook}", "ACCEPT", "DROP"), *more}
+        return text, {("policy", f"{table} {hook}", "ACCEPT", "DROP")}
 
-    return edited(edit)
+    return edited(edit, **options)
 
 
 def _chain_comes(base: Base, _variant: Variant) -> Edited:
@@ -143,7 +129,7 @@ def _table_goes(base: Base, _variant: Variant) -> Edited:
     """The raw table, and its one rule, are gone."""
     rule = _found(base, "PREROUTING -i eth1 -p udp")
     text = re.sub(r"# Generated.*\n\*raw\n(?:.*\n)*?COMMIT\n(?:# Completed.*\n)?", "", base.text)
-    return text, {("table removed", "raw"), (REMOVED, "raw PREROUTING", rule)}
+    return text, {(REMOVED, "raw PREROUTING", rule)}
 
 
 def _host_port_comes(base: Base, variant: Variant) -> Edited:
@@ -166,11 +152,6 @@ def _twice(base: Base, _variant: Variant) -> Edited:
     return base.after(rule, rule), {(ADDED, "filter INPUT", rule)}
 
 
-def _every(*kinds: str) -> Callable[[Base], set[Fact]]:
-    """Facts about all services."""
-    return lambda base: {(kind, port_name(service)) for kind in kinds for service in base.services}
-
-
 OF_OTHERS: dict[str, Kind] = {
     "a source is dropped before all in FORWARD": _adds("filter", "-A FORWARD -s {client} -j DROP", first=True),
     "a source is dropped behind all in FORWARD": _adds("filter", "-A FORWARD -s {client} -j DROP"),
@@ -178,7 +159,7 @@ OF_OTHERS: dict[str, Kind] = {
     "DNS of a client is not tracked": _adds("raw", "-A PREROUTING -s {client} -p udp -m udp --dport 53 -j CT --notrack"),
     "a mark is set in mangle": _adds("mangle", "-A PREROUTING -s {client} -j MARK --set-xmark 0x200/0xff00"),
     "a log rule comes": _adds("filter", '-A INPUT -s {client} -m limit --limit 3/min -j LOG --log-prefix "x: "'),
-    "a rule of an ipset comes": _adds("filter", "-A INPUT -m set --match-set blocked src -j DROP"),
+    "a rule of an ipset comes": _adds("filter", "-A INPUT -m set --match-set blocked src -j DROP", reached=True),
     "a port is refused": _adds("filter", "-A INPUT -p tcp -m tcp --dport 3306 -j REJECT --reject-with {refusal}"),
     "a source is accepted": _adds("filter", "-A INPUT -s {client} -j ACCEPT", first=True),
     "Docker publishes a port": _adds("nat", "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 6000 -j DNAT --to-destination {end}:6000"),
@@ -193,33 +174,49 @@ OF_OTHERS: dict[str, Kind] = {
     "a match is negated": _changes("filter", "FORWARD -i docker0", "-i docker0 ! -o", "! -i docker0 ! -o"),
     "a target changes": _changes("filter", "INPUT .*--dport 22 ", "-j ACCEPT", "-j DROP"),
     "a jump becomes a goto": _changes("filter", "FORWARD .*POLICY-POD", "-j POLICY", "-g POLICY"),
-    "a comment changes": _changes("nat", "CNI-HOSTPORT-DNAT .*", "abc", "abd"),
+    "a comment changes": _changes("nat", "CNI-HOSTPORT-DNAT .*", "first", "second"),
     "a mask of a mark changes": _changes("mangle", "PREROUTING .*MARK", "0xff00", "0xf00"),
-    "a rule moves, which matters": _moves("filter", "POLICY-POD .*--dport 9100", "POLICY-POD -j REJECT", "matters"),
-    "a rule moves, which does not matter": _moves("filter", "INPUT -p tcp .*--dport 22 ", "INPUT .*--dport 1900", "nothing"),
-    "policy of FORWARD": _policy("filter", "FORWARD"),
-    "policy of INPUT": _policy("filter", "INPUT"),
-    "policy of OUTPUT in mangle": _policy("mangle", "OUTPUT"),
+    "a rule moves, which matters": _moves(
+        "POLICY-POD .*--dport 9100", "POLICY-POD -j REJECT", (MOVED, "filter POLICY-POD"), beside=("unreachable-rule",)
+    ),
+    "policy of FORWARD": _policy("filter", "FORWARD", reached=True, beside=("forward-drop",)),
+    "policy of INPUT": _policy("filter", "INPUT", reached=True, beside=("replies-dropped",)),
+    "policy of OUTPUT in mangle": _policy("mangle", "OUTPUT", reached=True, beside=("rule-drops-services",)),
     "a chain comes": edited(_chain_comes),
     "a chain goes": edited(_chain_goes),
     "a chain is renamed": edited(_chain_renamed),
     "a table goes": edited(_table_goes),
     "a host port comes": edited(_host_port_comes),
-    "a rule stands twice": edited(_twice),
+    "a rule stands twice": edited(_twice, beside=("duplicate-rules",)),
 }  # fmt: skip
 """Rules that others wrote, or kube-proxy whatever its services are."""
 
 OF_KUBE_PROXY: dict[str, Kind] = {
-    "services are not asked in PREROUTING": _removes("nat", "PREROUTING .*-j KUBE-SERVICES"),
-    "services are not asked in OUTPUT": _removes("nat", "OUTPUT .*-j KUBE-SERVICES"),
-    "node ports are not asked": _removes("nat", "KUBE-SERVICES .*-j KUBE-NODEPORTS"),
-    "nothing is masqueraded": _removes("nat", "POSTROUTING .*KUBE-POSTROUTING", since=2),
-    "another mark": _changes("nat", "KUBE-MARK-MASQ ", "0x4000/0x4000", "0x8/0x8", since=2),
+    "services are not asked in PREROUTING": _removes(
+        "nat", "PREROUTING .*-j KUBE-SERVICES", reached=True, beside=("hook-without-services",)
+    ),
+    "services are not asked in OUTPUT": _removes(
+        "nat", "OUTPUT -m comment .*-j KUBE-SERVICES", reached=True, beside=("hook-without-services",)
+    ),
+    "node ports are not asked": _removes(
+        "nat",
+        "KUBE-SERVICES .*-j KUBE-NODEPORTS",
+        node_ports=True,
+        beside=("route-localnet", "service-not-reached"),
+    ),
+    "nothing is masqueraded": _removes(
+        "nat", "POSTROUTING .*KUBE-POSTROUTING", since=2, beside=("no-masquerade",)
+    ),
+    "another mark": _changes(
+        "nat", "KUBE-MARK-MASQ ", "0x4000/0x4000", "0x8/0x8", since=2, beside=("no-masquerade",)
+    ),
     "the firewall's rule goes": _removes("filter", "KUBE-FIREWALL .*127.0.0.0/8", since=18, families=(4,)),
-    "invalid packets pass": _removes("filter", "KUBE-FORWARD .*INVALID", since=16),
+    "invalid packets pass": _removes("filter", "KUBE-FORWARD .*INVALID", since=16, beside=("invalid-drop",)),
     "marked packets are not accepted": _removes("filter", "KUBE-FORWARD .*0x4000", since=9),
     "the forwarding chain is not asked": _removes("filter", "FORWARD .*-j KUBE-FORWARD", since=9),
-    "somebody drops before services": _adds("nat", "-A PREROUTING -d {service} -j RETURN", first=True),
+    "somebody takes node ports at an address before services": _adds(
+        "nat", "-A PREROUTING -d {service} -j RETURN", first=True, node_ports=True
+    ),
     "somebody's DNAT before services": _adds(
         "nat",
         "-A PREROUTING -d {external} -p tcp -m tcp --dport 80 -j DNAT --to-destination {end}:80",

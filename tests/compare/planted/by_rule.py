@@ -7,12 +7,17 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from tests.compare.planted import (
+    BY_SINGLE,
+    CHANGED,
     PODS,
+    REACHED,
     Kind,
     Pair,
     address,
     base_of,
     cluster_of,
+    fares,
+    of_findings,
     pair,
     plain_service,
 )
@@ -31,9 +36,19 @@ Edited = tuple[str, set["Fact"]]
 
 
 def edited(
-    edit: Callable[[Base, Variant], Edited], families: tuple[int, ...] = (4, 6), since: int = 1
+    edit: Callable[[Base, Variant], Edited],
+    families: tuple[int, ...] = (4, 6),
+    since: int = 1,
+    *,
+    reached: bool = False,
+    node_ports: bool = False,
+    beside: tuple[str, ...] = (),
 ) -> Kind:
-    """A kind by what is edited in the later dump."""
+    """A kind by what is edited in the later dump.
+
+    `reached`: some kind of clients fares otherwise at each service port, or with `node_ports` at those. Where nothing says so, only single clients
+    may, which rules name by their address or port. `beside` are findings of `check` about what is edited.
+    """
 
     def put(variant: Variant) -> Pair:
         service = plain_service(variant.family, 50)
@@ -41,7 +56,14 @@ def edited(
         new = base_of(variant, cluster_of(variant, service, later=True))
         text, facts = edit(new, variant)
         assert text != new.text
-        return pair(variant, old.text, text, frozenset(facts))
+        names = {port_name(service): service for service in new.services}
+        must = {name for name, service in names.items() if reached or (node_ports and service.node_port)}
+        may = (
+            fares(names, BY_SINGLE)
+            | of_findings(*beside)
+            | {(REACHED, _name(new)), (CHANGED, f"nat {_CHAIN}")}
+        )
+        return pair(variant, old.text, text, fares(must, REACHED) | facts, may)
 
     return Kind(put, families, since)
 
@@ -61,13 +83,12 @@ def _frontend(base: Base) -> str:
     return written(_service(base).cluster_ip, 80)
 
 
-def _chain(base: Base) -> str:
-    return f"KUBE-SVC-{chain_hash('shop/shop-50:httptcp')}"
+_CHAIN = f"KUBE-SVC-{chain_hash('shop/shop-50:httptcp')}"
 
 
 def _ways(base: Base) -> list[str]:
     """The rules that share the service's connections out."""
-    return re.findall(rf"^-A {_chain(base)} .*-j KUBE-SEP-\w+$", base.text, re.MULTILINE)
+    return re.findall(rf"^-A {_CHAIN} .*-j KUBE-SEP-\w+$", base.text, re.MULTILINE)
 
 
 def _end(base: Base, place: int, target: str) -> str:
@@ -95,7 +116,7 @@ def _shares(base: Base, *chances: Fraction) -> set[Fact]:
                 )
             )
     if left:
-        facts.add(("leftover", _name(base), _frontend(base), "0/1", rounded(left)))
+        facts.add(("leftover", _name(base), _frontend(base), "0 %", f"{float(100 * left):g} %"))
     return facts
 
 
@@ -164,7 +185,7 @@ def _no_hairpin(base: Base, _variant: Variant) -> Edited:
 def _masquerading(base: Base) -> str:
     """The rule that masquerades connections to the cluster IP."""
     found = re.search(
-        rf"^-A (?:KUBE-SERVICES|{_chain(base)}) ! -s \S+ -d {_service(base).cluster_ip}/.*$",
+        rf"^-A (?:KUBE-SERVICES|{_CHAIN}) ! -s \S+ -d {_service(base).cluster_ip}/.*$",
         base.text,
         re.MULTILINE,
     )
@@ -173,28 +194,35 @@ def _masquerading(base: Base) -> str:
 
 
 def _unmasqueraded(base: Base, _variant: Variant) -> Edited:
-    return base.instead(_masquerading(base)), {("masquerade", _name(base), _frontend(base))}
+    return base.instead(_masquerading(base)), {
+        ("masquerade", _name(base), _frontend(base), f"unless source in {PODS[base.family]}", "no")
+    }
 
 
 def _other_network(base: Base, variant: Variant) -> Edited:
     rule = _masquerading(base)
     other = "10.42.0.0/16" if variant.family == 4 else "fd00:10:42::/48"
     return base.instead(rule, rule.replace(PODS[variant.family], other)), {
-        ("masquerade", _name(base), _frontend(base))
+        (
+            "masquerade",
+            _name(base),
+            _frontend(base),
+            *(f"unless source in {net}" for net in (PODS[base.family], other)),
+        )
     }
 
 
 OF_CHAINS: dict[str, Kind] = {
-    "a probability is edited": edited(_probability(0, "0.50000000000")),
-    "a later probability is edited": edited(_probability(2, "0.90000000002")),
-    "a probability is lost": edited(_probability(1, "")),
-    "the last way takes a chance": edited(_probability(3, "0.50000000000")),
-    "ways stand in an order of other shares": edited(_swapped_ways),
-    "a probability is inverted": edited(_inverted),
+    "a probability is edited": edited(_probability(0, "0.50000000000"), beside=("uneven-shares",)),
+    "a later probability is edited": edited(_probability(2, "0.90000000002"), beside=("uneven-shares",)),
+    "a probability is lost": edited(_probability(1, ""), beside=("endpoint-shadowed",)),
+    "the last way takes a chance": edited(_probability(3, "0.50000000000"), beside=("connections-lost",)),
+    "ways stand in an order of other shares": edited(_swapped_ways, beside=("uneven-shares",)),
+    "a probability is inverted": edited(_inverted, beside=("uneven-shares",)),
     "DNAT to another endpoint": edited(_redirected),
     "DNAT to another port": edited(_other_port),
-    "hairpin rule lost": edited(_no_hairpin),
-    "masquerade rule lost": edited(_unmasqueraded, since=3),
-    "masquerade rule of another network": edited(_other_network, since=3),
+    "hairpin rule lost": edited(_no_hairpin, beside=("hairpin-missing",)),
+    "masquerade rule lost": edited(_unmasqueraded, since=3, beside=("no-masquerade",)),
+    "masquerade rule of another network": edited(_other_network, since=3, beside=("cidr-mix",)),
 }
 """Somebody edited the chains of one service."""

@@ -92,6 +92,15 @@ def _ends_in_another_order(base: Base) -> str:
     return base.text.replace("\n".join(ways), "\n".join(turned))
 
 
+def _moved(base: Base) -> str:
+    """A rule behind others of its chain that no packet meets as well."""
+    rule, behind = (
+        "-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT",
+        "-A INPUT -p udp -m udp --dport 1900 -j DROP",
+    )
+    return base._replace(text=base.instead(rule)).after(behind, rule)
+
+
 _SPELLINGS = (
     ("-A INPUT -p tcp -m tcp --dport 22 -j ACCEPT", "-A INPUT -p tcp --dport ssh -j ACCEPT"),
     ("-A INPUT -i lo -j ACCEPT", "-A INPUT --in-interface lo --jump ACCEPT"),
@@ -175,6 +184,7 @@ SAME: dict[str, Same] = {
     "probabilities of five digits": Same(_digits(5)),
     "probabilities of ten digits": Same(_digits(10), old_rules=_digits(5)),
     "endpoints in another order": Same(_ends_in_another_order),
+    "a rule that moves, which does not matter": Same(_moved),
     "rules as people type them": Same(_spelt),
     "rules printed by -S": Same(text=_listed_rules),
     "pasted from a shell": Same(text=_in_a_shell),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from tests.compare.planted import BY_SINGLE, REACHED
 from tests.compare.planted.truth import rounded
 from tests.kubeproxy.words import written
 
@@ -28,9 +29,6 @@ _LABELS = {
     "node port answers at": "node port addresses",
 }
 """What the document calls properties that have no field of their own."""
-
-_DISPATCHING = {"KUBE-SERVICES", "KUBE-NODEPORTS", "KUBE-EXTERNAL-SERVICES"}
-"""Chains in which the order of services changes nothing, and is another in every later dump."""
 
 _OF_FRONTEND = {"masquerade", "verdict", "leftover", "local only", "node port addresses"}
 
@@ -71,8 +69,7 @@ def _of_port(name: str, port: Shape) -> Iterator[Fact]:
     for frontend in port["frontends"]:
         yield from _of_endpoints(name, _at(frontend), port)
     for fares in port["reached"]:
-        both_well = fares["old"]["word"] == fares["new"]["word"] == "yes"
-        yield "reached by single clients" if both_well else "reached", name
+        yield BY_SINGLE if fares["old"]["word"] == fares["new"]["word"] else REACHED, name
 
 
 def _of_property(name: str, frontends: list[str], text: str) -> Iterator[Fact]:
@@ -107,12 +104,11 @@ def _of_chains(chains: Shape) -> Iterator[Fact]:
             if chain["policy"]:
                 yield "policy", where, chain["policy"]["old"], chain["policy"]["new"]
             yield from (_of_rule(where, rule) for rule in chain["rules"])
-    for chain in chains["reordered"]:
-        if chain["chain"] not in _DISPATCHING:
-            yield "reordered", f"{chain['table']} {chain['chain']}"
 
 
 def _of_rule(where: str, rule: Shape) -> Fact:
     texts = [side["text"] for side in (rule["old"], rule["new"]) if side]
     kind = f"rule {rule['kind']}"
+    if kind == "rule moved":
+        return kind, where  # of two rules that changed places either may be told as the one that moved
     return (kind, where, *texts) if rule["kind"] == "changed" else (kind, where, texts[-1])
