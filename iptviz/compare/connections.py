@@ -53,9 +53,11 @@ def compared(
     for client in everybody(asked):
         own = _found(old, new, asked, client, sources, answers=answers)
         if own.rests_on_changes and own.apart is None:
-            own = _found(old, new, asked, _usual(client), sources, answers=answers)
-            changed: Open | None = "conditions that may be the same" if own.rests_on_changes else None
-            own = own._replace(open_by=own.open_by or changed, assumed=(*own.assumed, *_USUAL))
+            usual = _found(old, new, asked, _usual(client), sources, answers=answers)
+            changed: Open | None = "conditions that may be the same" if usual.rests_on_changes else None
+            own = usual._replace(
+                open_by=own.open_by or usual.open_by or changed, assumed=(*usual.assumed, *_USUAL)
+            )
         found = Compared(
             own.apart,
             found.open_by or own.open_by,

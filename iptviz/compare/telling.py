@@ -30,7 +30,7 @@ MOST_WAYS = 20_000
 _ENOUGH = 500
 """Of so many cases the simplest are taken."""
 
-MOST_CASES = 8
+MOST_CASES = 24
 """So many cases are tried, until one is that of a packet."""
 
 
