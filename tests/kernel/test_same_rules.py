@@ -12,6 +12,7 @@ from tests.compare.planted import Variant, base_of, cluster_of, plain_service
 from tests.kernel.lab import BACKENDS, NOTHING, node
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.kernel.lab import Node
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
 
 TABLES = ("raw", "mangle", "nat", "filter")
-WAYS = {
+WAYS: dict[str, Callable[[Node], str]] = {
     "save": lambda lab: lab.save(),
     "counters": lambda lab: lab.save("-c"),
     "rules": lambda lab: _pasted(lab, "-S"),
