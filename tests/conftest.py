@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # a kernel or a browser: they are run unmeasured.
 UNMEASURED = (
     "browser/", "checks/test_cases_", "checks/test_healthy.py", "checks/test_in_vain.py",
-    "checks/test_planted.py", "checks/test_traffic.py", "cluster/", "documents/test_trace_v1.py",
+    "checks/test_planted.py", "checks/test_traffic.py", "cluster/", "compare/test_planted.py", "documents/test_trace_v1.py",
     "engine/test_bounds.py", "engine/test_cases.py", "engine/test_chance.py", "engine/test_diagram.py",
     "engine/test_interpreter", "engine/test_regions.py", "engine/test_survey.py", "fuzz/",
     "intake/test_decoration", "intake/test_forms.py", "intake/test_index.py", "ipset/test_kernel.py",

@@ -49,6 +49,9 @@ SMALL_ROUNDS = 4
 ENDPOINTS, WITH_NODE_PORT, WITHOUT, NODE_PORTS = 10, 35, 32, 2_768
 """How many endpoints a service has, the rules of one with and without a node port, and how many have one."""
 
+MOVED = "10.128.1.200"
+"""An endpoint's address that another has in the later dump."""
+
 PACKET = "packet --src 10.244.0.9 --protocol tcp --dport 80 --mark 0 --dst"
 COMMANDS = {
     "trace": "trace {target} {dump}",
@@ -60,6 +63,7 @@ COMMANDS = {
     "graph": "graph {dump}",
     "report": "report {dump} -f html",
     "redact": "redact {dump}",
+    "diff": "diff --exit-zero {dump} {later}",
 }
 STARTS = {"--version": "--version", "--help": "--help"}
 """What needs no dump: how fast the program starts."""
@@ -74,6 +78,7 @@ GOALS: Mapping[str, Goal] = {
     "graph": Goal(command=("services", 1)),
     "report": Goal(other=1 / 2),
     "redact": Goal(other=1 / 6, restore=1.6, memory=6),
+    "diff": Goal(command=("services", 2.2), memory=8),
 }
 STEEPEST = 1.05
 """What exponents may be at most."""
@@ -88,18 +93,19 @@ PYZ = HERE / "dist/iptviz.pyz"
 
 
 class Asked(NamedTuple):
-    """The dump that is asked, the address of one of its services, and how many rules it has."""
+    """The dump that is asked, the address of one of its services, how many rules it has, and the same node later."""
 
     path: Path
     target: str
     rules: int
+    later: Path
 
     def command(self, words: str) -> list[str]:
         """Return the command line of a question about this dump."""
         return [*PROGRAM, *self.words(words)]
 
     def words(self, words: str) -> list[str]:
-        return [word.format(target=self.target, dump=self.path) for word in words.split()]
+        return [word.format(target=self.target, dump=self.path, later=self.later) for word in words.split()]
 
 
 # --- dumps ------------------------------------------------------------------------------------------------------
@@ -116,7 +122,17 @@ def made(folder: Path, rules: int) -> Asked:
     """Return a dump of about so many rules, of which a service in the middle is asked."""
     path, services = folder / f"{rules}.rules", services_of(rules)
     write_dump(path, services, ENDPOINTS)
-    return Asked(path, cluster_ip(path, services // 2), rules_in(path))
+    return Asked(path, cluster_ip(path, services // 2), rules_in(path), written_later(path))
+
+
+def written_later(path: Path) -> Path:
+    """Write what the node has later, line by line: all rules with counters, and an endpoint with another address."""
+    later = path.with_suffix(".later")
+    with path.open(encoding="utf-8") as old, later.open("w", encoding="utf-8") as new:
+        for number, line in enumerate(old):
+            moved = line.replace(f" {MOVED}:8080\n", " 10.127.0.1:8080\n")
+            new.write(f"[{number % 997}:{number * 60}] {moved}" if line.startswith("-A ") else line)
+    return later
 
 
 def cluster_ip(path: Path, service: int) -> str:
@@ -157,7 +173,7 @@ def after(before: list[Run], command: list[str], build: Path) -> Runs:
 
 def on_fixture(words: Mapping[str, str], other: Path, rounds: int) -> Iterator[Measured]:
     """Yield what starting takes, and commands on the fixture: first a bare interpreter, the measure of all."""
-    asked, size = Asked(FIXTURE, FIXTURE_TARGET, rules_in(FIXTURE)), FIXTURE.stat().st_size
+    asked, size = Asked(FIXTURE, FIXTURE_TARGET, rules_in(FIXTURE), FIXTURE), FIXTURE.stat().st_size
     for name, command in chain([(INTERPRETER, BARE)], _alone(asked)):
         (ours,) = warmed([(command, HERE)], rounds)
         yield Measured(asked.rules, size, name, ours)

@@ -187,11 +187,14 @@ def _settings(
     families: tuple[int, ...] = (4, 6),
     **options: object,
 ) -> Kind:
-    """The node's kube-proxy is set up otherwise. The rule that leads to node ports is of no one service."""
+    """The node's kube-proxy is set up otherwise. Rules that lead to node ports, or forward, are of no one service."""
 
     def put(variant: Variant) -> Pair:
         old, new = cluster_of(variant), cluster_of(variant, later=True, **options)
-        beside = of_findings("route-localnet", "cidr-mix") | {(CHANGED, "nat KUBE-SERVICES")}
+        beside = of_findings("route-localnet", "cidr-mix") | {
+            (CHANGED, "nat KUBE-SERVICES"),
+            (CHANGED, "filter KUBE-FORWARD"),
+        }
         return _pair(variant, old, new, frozenset(told(variant)), beside)
 
     return Kind(put, families, since)
@@ -234,4 +237,4 @@ OF_SETTINGS = {
         _answers_at("all but 127.0.0.0/8"), 26, (4,), localhost_node_ports=False
     ),
 }
-"""The node's kube-proxy is set up otherwise. The rule that leads to node ports is of no one service."""
+"""The node's kube-proxy is set up otherwise. Rules that lead to node ports, or forward, are of no one service."""

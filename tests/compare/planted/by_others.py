@@ -196,7 +196,10 @@ OF_KUBE_PROXY: dict[str, Kind] = {
         "nat", "PREROUTING .*-j KUBE-SERVICES", reached=True, beside=("hook-without-services",)
     ),
     "services are not asked in OUTPUT": _removes(
-        "nat", "OUTPUT -m comment .*-j KUBE-SERVICES", reached=True, beside=("hook-without-services",)
+        "nat",
+        "OUTPUT -m comment .*-j KUBE-SERVICES",
+        reached=True,
+        beside=("hook-without-services", "route-localnet"),
     ),
     "node ports are not asked": _removes(
         "nat",
