@@ -106,7 +106,7 @@ def test_nothing_reads_words_while_a_packet_walks() -> None:
 def test_lists_of_services_print_the_normal_form_alone() -> None:
     listing = ("documents/services_v1.py", "view/services.py", "view/reached.py", "view/report.py")
     needed = {name for path in listing for name in modules_needed_by(PACKAGE / path)}
-    assert "compare.form.PortForm" in needed
+    assert "compare.ports.form.PortForm" in needed
     assert needed.isdisjoint({"kube.service_ports", "kube.frontend_answer", "kube.frontends.Frontend"})
 
 

@@ -10,9 +10,9 @@ from iptviz.documents.shapes import Shape, condition_shape, decider_shape, servi
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from iptviz.compare.endings import Ending, TellingPacket
-    from iptviz.compare.equivalence import Difference, Equivalence
-    from iptviz.compare.packets import Parting
+    from iptviz.compare.fates.endings import Ending, TellingPacket
+    from iptviz.compare.fates.equivalence import Difference, Equivalence
+    from iptviz.compare.fates.packets import Parting
     from iptviz.engine.outcome import Outcome
     from iptviz.questions.diff_packet import PacketFates
 

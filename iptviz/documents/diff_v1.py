@@ -20,15 +20,15 @@ from iptviz.questions.diff import tells
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from iptviz.compare.chain_forms import ChainChange, RuleChange, RuleForm
-    from iptviz.compare.differences import (
+    from iptviz.compare.chains.forms import ChainChange, RuleChange, RuleForm
+    from iptviz.compare.ports.differences import (
         ChangedPort,
         EndpointDifference,
         PortChanges,
         PortDifference,
         ReachedDifference,
     )
-    from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
+    from iptviz.compare.ports.form import EndpointForm, FrontendForm, PortForm
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.fares import Fare
     from iptviz.questions.diff import DiffResult, PairDiff

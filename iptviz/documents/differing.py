@@ -13,8 +13,8 @@ from iptviz.xtables.address import join_endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from iptviz.compare.differences import PropertyDifference, ReachedDifference
-    from iptviz.compare.form import FrontendForm
+    from iptviz.compare.ports.differences import PropertyDifference, ReachedDifference
+    from iptviz.compare.ports.form import FrontendForm
     from iptviz.kube.outcome import Needs
     from iptviz.paths.fares import Fare
 

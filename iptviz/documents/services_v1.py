@@ -28,7 +28,7 @@ from iptviz.kube.releases import spans_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.compare.ports.form import FrontendForm, PortForm
     from iptviz.kube.era import Era
     from iptviz.kube.published import PublishedPort
     from iptviz.paths.fares import Fare

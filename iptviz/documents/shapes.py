@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.checks.finding import Finding
-    from iptviz.compare.form import FrontendForm
+    from iptviz.compare.ports.form import FrontendForm
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption
     from iptviz.engine.fields import Field

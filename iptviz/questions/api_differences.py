@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from iptviz.compare.differences import EndpointDifference, FrontendDifference, PropertyDifference
-from iptviz.compare.ports import differences
+from iptviz.compare.ports.compared import differences
+from iptviz.compare.ports.differences import EndpointDifference, FrontendDifference, PropertyDifference
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.records import NamedTuple
 from iptviz.supplied.pods import Pods
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from iptviz.cluster.api import ApiCluster
     from iptviz.cluster.endpoints import ApiEndpoint
-    from iptviz.compare.differences import PortDifference, Value
-    from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
+    from iptviz.compare.ports.differences import PortDifference, Value
+    from iptviz.compare.ports.form import EndpointForm, FrontendForm, PortForm
     from iptviz.dump.rule import Rule
     from iptviz.supplied.pods import Pod
 

@@ -8,9 +8,9 @@ from iptviz.checks.era import era_remark
 from iptviz.checks.examined import Examined
 from iptviz.checks.finding import findings_among
 from iptviz.checks.registry import examine
-from iptviz.compare.chain_forms import Explained
-from iptviz.compare.of_rules import forms_of
-from iptviz.compare.ports import compared
+from iptviz.compare.chains.forms import Explained
+from iptviz.compare.ports.compared import compared
+from iptviz.compare.ports.of_rules import forms_of
 from iptviz.errors import near_names
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
-    from iptviz.compare.chain_forms import ChainChange, ChainChanges
-    from iptviz.compare.differences import PortChanges
-    from iptviz.compare.equivalence import Equivalence
-    from iptviz.compare.form import PortForm
+    from iptviz.compare.chains.forms import ChainChange, ChainChanges
+    from iptviz.compare.fates.equivalence import Equivalence
+    from iptviz.compare.ports.differences import PortChanges
+    from iptviz.compare.ports.form import PortForm
     from iptviz.dump.model import Dump
     from iptviz.progress import Progress
     from iptviz.questions.diff_packet import PacketFates
@@ -203,8 +203,8 @@ def _pair(nodes: tuple[Snapshot, Snapshot], pair: Pair, asked: _Asked, progress:
 
 def _without_own_place(found: PairDiff, nodes: tuple[Snapshot, Snapshot]) -> PairDiff:
     """Return what differs but for what the place of each node rightly makes different."""
-    from iptviz.compare.own_place import without_local  # few compare two nodes so
-    from iptviz.compare.own_rules import without_own
+    from iptviz.compare.chains.own_rules import without_own
+    from iptviz.compare.ports.own_place import without_local  # few compare two nodes so
 
     ports, chains, set_aside = found.ports, found.chains, 0
     if ports:
@@ -246,7 +246,7 @@ def _examined(node: Snapshot, dump: Dump, asked: _Asked, progress: Progress) -> 
 
 
 def _chains(nodes: tuple[Snapshot, Snapshot], pair: Pair, ports: PortChanges | None) -> ChainChanges:
-    from iptviz.compare.chains import chain_changes  # services alone do not wait for it
+    from iptviz.compare.chains.compared import chain_changes  # services alone do not wait for it
 
     unseen = [node.unseen_tables(dump) for node, dump in zip(nodes, pair, strict=True)]
     return chain_changes(*pair, _explained(ports) if ports else Explained(), (unseen[0], unseen[1]))
@@ -334,7 +334,7 @@ def _of_packet(old: Snapshot, new: Snapshot, packet: str) -> DiffResult:
 def _of_equivalence(
     old: Snapshot, new: Snapshot, pairs: Sequence[Pair], left_out: Sequence[Item], progress: Progress
 ) -> DiffResult:
-    from iptviz.compare.equivalence import equivalence
+    from iptviz.compare.fates.equivalence import equivalence
 
     asked = _Asked(services_only=True, ignore_local=False, namespace=None)
     families: dict[str, tuple[list[Examined], list[Examined]]] = {}

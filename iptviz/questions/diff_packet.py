@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iptviz.compare.packets import Asking, Parting, compared_packet
+from iptviz.compare.fates.packets import Asking, Parting, compared_packet
 from iptviz.errors import AbsentError, PacketError, quoted
 from iptviz.questions.packet import PacketResult, packet
 from iptviz.records import NamedTuple

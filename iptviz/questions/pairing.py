@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.era import mode_remark
 from iptviz.checks.wording import sentence
-from iptviz.compare.hiding import Hiding
+from iptviz.compare.ports.hiding import Hiding
 from iptviz.errors import DumpError
 from iptviz.intake.remark import remark
 from iptviz.kube.mode import PROXY_MODES, mode_of
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.checks.finding import Item
-    from iptviz.compare.hiding import Sides
+    from iptviz.compare.ports.hiding import Sides
     from iptviz.dump.model import Dump
 
     Pair = tuple[Dump, Dump]

@@ -10,7 +10,7 @@ from iptviz.checks.examined import Examined
 from iptviz.checks.finding import Finding, findings_among
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
-from iptviz.compare.of_rules import forms_of
+from iptviz.compare.ports.of_rules import forms_of
 from iptviz.errors import TargetError, near, near_names, quoted
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from iptviz.checks.finding import Item
-    from iptviz.compare.form import PortForm
+    from iptviz.compare.ports.form import PortForm
     from iptviz.dump.model import Dump
     from iptviz.progress import Progress
     from iptviz.supplied.service_names import Candidate

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.compare.of_rules import forms_of
-from iptviz.compare.ports import compared
+from iptviz.compare.ports.compared import compared
+from iptviz.compare.ports.of_rules import forms_of
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.find import find
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from iptviz.checks.finding import Item
-    from iptviz.compare.differences import PortChanges
-    from iptviz.compare.form import PortForm
+    from iptviz.compare.ports.differences import PortChanges
+    from iptviz.compare.ports.form import PortForm
     from iptviz.dump.model import Dump
     from iptviz.kube.service import ServiceTrace
     from iptviz.kube.service_ports import ServicePort

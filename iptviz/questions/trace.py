@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
-    from iptviz.compare.differences import PortChanges
+    from iptviz.compare.ports.differences import PortChanges
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.kube.observed import Observation

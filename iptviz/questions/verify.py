@@ -11,10 +11,10 @@ from iptviz.checks.finding import distinct, findings_among
 from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
 from iptviz.cluster.usable import place_of, rests_on_hints
-from iptviz.compare.hiding import Hiding
-from iptviz.compare.matching import matched_ports
-from iptviz.compare.of_api import ANY_RELEASE, forms_of_api
-from iptviz.compare.of_rules import forms_of
+from iptviz.compare.ports.hiding import Hiding
+from iptviz.compare.ports.matching import matched_ports
+from iptviz.compare.ports.of_api import ANY_RELEASE, forms_of_api
+from iptviz.compare.ports.of_rules import forms_of
 from iptviz.errors import DumpError, TargetError, near, near_names, quoted
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
-    from iptviz.compare.form import PortForm
+    from iptviz.compare.ports.form import PortForm
     from iptviz.dump.model import Dump
     from iptviz.kube.releases import Releases
     from iptviz.supplied.files import FileArgument

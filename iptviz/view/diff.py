@@ -16,7 +16,7 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from iptviz.compare.chain_forms import ChainChange
+    from iptviz.compare.chains.forms import ChainChange
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.diff import DiffResult, PairDiff
     from iptviz.view.blocks import Block

@@ -14,9 +14,9 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from iptviz.compare.endings import Ending, TellingPacket
-    from iptviz.compare.equivalence import Difference, Equivalence
-    from iptviz.compare.packets import Parting
+    from iptviz.compare.fates.endings import Ending, TellingPacket
+    from iptviz.compare.fates.equivalence import Difference, Equivalence
+    from iptviz.compare.fates.packets import Parting
     from iptviz.engine.condition import Condition
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from fractions import Fraction
 
-    from iptviz.compare.differences import (
+    from iptviz.compare.ports.differences import (
         ChangedPort,
         EndpointDifference,
         FrontendDifference,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         PropertyDifference,
         ReachedDifference,
     )
-    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.compare.ports.form import FrontendForm, PortForm
     from iptviz.view.changes import Sign
 
 _MOST_PORTS = 20

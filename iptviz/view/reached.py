@@ -16,7 +16,7 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.compare.ports.form import FrontendForm, PortForm
     from iptviz.paths.fares import Failure, Fare, FareWord
     from iptviz.paths.model import Decider
     from iptviz.questions.services import ServicesResult

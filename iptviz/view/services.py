@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from iptviz.checks.finding import Finding
-    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.compare.ports.form import FrontendForm, PortForm
     from iptviz.dump.model import Dump
     from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.era import Era

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import iptviz
 from iptviz.cluster.api import read_cluster
 from iptviz.cluster.endpoints import ApiEndpoint
-from iptviz.compare.of_api import forms_of_api
+from iptviz.compare.ports.of_api import forms_of_api
 from iptviz.errors import DumpError
 from tests import kubeproxy
 from tests.kubectl import objects

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import iptviz
-from iptviz.compare.of_rules import forms_of
+from iptviz.compare.ports.of_rules import forms_of
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
 
 if TYPE_CHECKING:
-    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.compare.ports.form import FrontendForm, PortForm
     from iptviz.paths.fares import Cause, Fare
 
 Facts = dict[str, Any]

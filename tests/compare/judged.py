@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import iptviz
-from iptviz.compare.connections import Compared, compared
-from iptviz.compare.sides import SameLines, Side
+from iptviz.compare.fates.connections import Compared, compared
+from iptviz.compare.fates.sides import SameLines, Side
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.host import Host
 from iptviz.kube.frontends import Frontend
@@ -24,7 +24,7 @@ from tests.engine.interpreter import Outcome, Walk, read
 from tests.kernel.wire import ROUTER
 
 if TYPE_CHECKING:
-    from iptviz.compare.endings import TellingPacket
+    from iptviz.compare.fates.endings import TellingPacket
     from iptviz.xtables.address import Network
 
 NONE = Fraction(0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import iptviz
-from iptviz.compare.equivalence import equivalence
+from iptviz.compare.fates.equivalence import equivalence
 from iptviz.questions.services import services
 from tests import kubeproxy
 from tests.compare.judged import At, ask
@@ -17,8 +17,8 @@ from tests.compare.judged import At, ask
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.compare.endings import TellingPacket
-    from iptviz.compare.equivalence import Equivalence
+    from iptviz.compare.fates.endings import TellingPacket
+    from iptviz.compare.fates.equivalence import Equivalence
 
 CLUSTER = kubeproxy.numbered(12, 3)
 TEXT = kubeproxy.saved(CLUSTER)

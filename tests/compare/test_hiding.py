@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import iptviz
-from iptviz.compare.hiding import Hiding
-from iptviz.compare.of_rules import forms_of
-from iptviz.compare.ports import compared
+from iptviz.compare.ports.compared import compared
+from iptviz.compare.ports.hiding import Hiding
+from iptviz.compare.ports.of_rules import forms_of
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
@@ -19,8 +19,8 @@ from tests import kubeproxy
 from tests.kubeproxy import Cluster
 
 if TYPE_CHECKING:
-    from iptviz.compare.differences import PortChanges
-    from iptviz.compare.form import PortForm
+    from iptviz.compare.ports.differences import PortChanges
+    from iptviz.compare.ports.form import PortForm
 
 LOCAL: dict[str, Any] = {"local_only": True, "load_balancer_ips": ("203.0.113.1",), "health_check": 32000}
 

@@ -20,7 +20,7 @@ from tests.kernel.random_tables import DESTINATIONS, PORTS
 from tests.kernel.wire import ROUTER
 
 if TYPE_CHECKING:
-    from iptviz.compare.endings import Apart
+    from iptviz.compare.fates.endings import Apart
     from tests.compare.pairs import Pair
 
 PAIRS = int(os.environ.get("IPTVIZ_PAIRS", "300"))

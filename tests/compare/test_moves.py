@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz import load
-from iptviz.compare.chains import chain_changes
-from iptviz.compare.moves import moved_places
+from iptviz.compare.chains.compared import chain_changes
+from iptviz.compare.chains.moves import moved_places
 from tests.compare.swaps import moved
 from tests.engine.interpreter import interpret
 from tests.engine.test_interpreter import WRITERS, packet_of
 from tests.kernel.random_tables import random_packets, random_rules
 
 if TYPE_CHECKING:
-    from iptviz.compare.chain_forms import ChainChanges
+    from iptviz.compare.chains.forms import ChainChanges
     from tests.engine.concrete import Packet
 
 RULE_SETS = int(os.environ.get("IPTVIZ_RULE_SETS", "240"))

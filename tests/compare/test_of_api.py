@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from iptviz.cluster.api import read_cluster
-from iptviz.compare.of_api import ANY_RELEASE, forms_of_api, policies_minded
+from iptviz.compare.ports.of_api import ANY_RELEASE, forms_of_api, policies_minded
 from iptviz.kube.releases import releases, since
 
 if TYPE_CHECKING:
-    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.compare.ports.form import FrontendForm, PortForm
     from iptviz.kube.releases import Releases
 
 WEB: dict[str, Any] = {

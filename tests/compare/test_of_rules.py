@@ -20,7 +20,7 @@ from tests.kubeproxy.words import affinity
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.compare.ports.form import FrontendForm, PortForm
 
 FIRST, LAST = dict(reversed(POSSIBLE)), dict(POSSIBLE)
 ENDS = [*FIRST.items(), *LAST.items()]

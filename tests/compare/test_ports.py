@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iptviz.compare.differences import (
+from iptviz.compare.ports.compared import compared, differences
+from iptviz.compare.ports.differences import (
     EndpointDifference,
     FrontendDifference,
     PropertyDifference,
     ReachedDifference,
 )
-from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
-from iptviz.compare.ports import compared, differences
+from iptviz.compare.ports.form import EndpointForm, FrontendForm, PortForm
 from iptviz.dump.single import parse_rule
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.names import NAMELESS, ServiceName
@@ -25,7 +25,7 @@ from iptviz.paths.model import Decider
 from tests.kubeproxy import chain_hash, kernel_chance
 
 if TYPE_CHECKING:
-    from iptviz.compare.differences import PortDifference
+    from iptviz.compare.ports.differences import PortDifference
 
 WEB = ServiceName("shop", "web", "http", "comment")
 HALF, THIRD, QUARTER = Fraction(1, 2), Fraction(1, 3), Fraction(1, 4)

@@ -6,8 +6,8 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 import iptviz
-from iptviz.compare.connections import compared
-from iptviz.compare.sides import SameLines, Side, hosts
+from iptviz.compare.fates.connections import compared
+from iptviz.compare.fates.sides import SameLines, Side, hosts
 from iptviz.engine.host import Host
 from iptviz.ipset.saved import read_ipsets
 from iptviz.paths.survey import Evidence
@@ -15,7 +15,7 @@ from iptviz.xtables.address import parse_network
 from tests.compare.judged import HOST, At, asked, side
 
 if TYPE_CHECKING:
-    from iptviz.compare.connections import Compared
+    from iptviz.compare.fates.connections import Compared
 
 OWN = frozenset(filter(None, map(parse_network, ("192.168.1.10", "10.0.0.1"))))
 OTHER = frozenset(filter(None, map(parse_network, ("192.168.1.11",))))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
-from iptviz.compare.chains import chain_changes
+from iptviz.compare.chains.compared import chain_changes
 from tests.compare.swaps import moved
 from tests.kernel.lab import BACKENDS, NOTHING, node
 from tests.kernel.random_tables import random_packets, random_rules

@@ -25,7 +25,7 @@ from tests.kernel.wire import wire
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.compare.endings import TellingPacket
+    from iptviz.compare.fates.endings import TellingPacket
     from tests.compare.pairs import Pair
     from tests.engine.concrete import Packet
     from tests.kernel.frames import Seen

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import iptviz
-from iptviz.compare.of_rules import forms_of
+from iptviz.compare.ports.of_rules import forms_of
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.paths.fares import Reached, fares_of
 from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow

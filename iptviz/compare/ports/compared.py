@@ -9,24 +9,24 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from iptviz.compare.differences import (
+from iptviz.compare.ports.differences import (
     ChangedPort,
     FrontendDifference,
     PortChanges,
     PropertyDifference,
 )
-from iptviz.compare.form import FrontendForm
-from iptviz.compare.frontends import FrontendPair, frontend_differences
-from iptviz.compare.hiding import NOTHING_HIDDEN
-from iptviz.compare.matching import matched_frontends, matched_ports
+from iptviz.compare.ports.form import FrontendForm
+from iptviz.compare.ports.frontends import FrontendPair, frontend_differences
+from iptviz.compare.ports.hiding import NOTHING_HIDDEN
+from iptviz.compare.ports.matching import matched_frontends, matched_ports
 from iptviz.kube.frontends import CHAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from iptviz.compare.differences import NotCompared, PortDifference, PortProperty, Value
-    from iptviz.compare.form import PortForm
-    from iptviz.compare.hiding import Sides
+    from iptviz.compare.ports.differences import NotCompared, PortDifference, PortProperty, Value
+    from iptviz.compare.ports.form import PortForm
+    from iptviz.compare.ports.hiding import Sides
 
 _ORDER = (
     "reached", "frontend removed", "endpoint removed", "endpoint port", "endpoint added", "verdict", "leftover",

@@ -11,7 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from iptviz.cluster.usable import place_of, usable
-from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
+from iptviz.compare.ports.form import EndpointForm, FrontendForm, PortForm
 from iptviz.kube.names import ServiceName
 from iptviz.kube.releases import OLDEST, since
 from iptviz.records import NamedTuple
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from iptviz.cluster.api import ApiCluster, ApiPort, ApiService
     from iptviz.cluster.endpoints import ApiEndpoint
     from iptviz.cluster.usable import Ends, Policy, ProxyPlace
-    from iptviz.compare.form import Untold
+    from iptviz.compare.ports.form import Untold
     from iptviz.kube.releases import Releases
 
 ANY_RELEASE = since(OLDEST)

@@ -15,7 +15,7 @@ from iptviz.xtables.address import join_endpoint
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
-    from iptviz.compare.form import EndpointForm
+    from iptviz.compare.ports.form import EndpointForm
 
 Endpoints = dict[str, "EndpointForm"]
 """Endpoints by how people write them, each once, in the order of the rules."""

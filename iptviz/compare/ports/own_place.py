@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from iptviz.paths.fares import WELL
 
 if TYPE_CHECKING:
-    from iptviz.compare.differences import ChangedPort, PortChanges, PortDifference, Value
-    from iptviz.compare.form import FrontendForm
+    from iptviz.compare.ports.differences import ChangedPort, PortChanges, PortDifference, Value
+    from iptviz.compare.ports.form import FrontendForm
 
 _OF_LOCAL_ENDPOINTS = frozenset(
     {"endpoint added", "endpoint removed", "share", "leftover", "verdict", "reached", "local only"}

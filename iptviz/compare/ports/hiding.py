@@ -10,7 +10,7 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.compare.ports.form import FrontendForm, PortForm
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
 

@@ -1,7 +1,7 @@
 """The normal form of a service port: what it does, whoever tells it, in values that compare.
 
-Rules of a dump tell one (`iptviz.compare.of_rules`), and the API does (`iptviz.compare.of_api`). What a source
-does not tell is None, or stands in `untold`: it differs from nothing.
+Rules of a dump tell one (`of_rules.py`), and the API does (`of_api.py`). What a source does not tell is None, or
+stands in `untold`: it differs from nothing.
 """
 
 from __future__ import annotations

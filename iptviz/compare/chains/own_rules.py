@@ -12,7 +12,7 @@ from iptviz.xtables.address import parse_network
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from iptviz.compare.chain_forms import ChainChange, ChainChanges, RuleChange, RuleForm
+    from iptviz.compare.chains.forms import ChainChange, ChainChanges, RuleChange, RuleForm
     from iptviz.dump.model import Dump
     from iptviz.xtables.address import Network
 

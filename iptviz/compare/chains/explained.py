@@ -15,7 +15,7 @@ from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, HASHED_CHAINS, MAR
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.compare.chain_forms import Explained
+    from iptviz.compare.chains.forms import Explained
     from iptviz.dump.table import Table
 
 _COMMENT = r'(?: -m comment --comment (?:"(?:[^"\\]|\\.)*+"|\S++))?'

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.compare.form import FrontendForm, PortForm
+from iptviz.compare.ports.form import FrontendForm, PortForm
 from iptviz.kube.era import era_of
 from iptviz.kube.families import SOURCE_RANGES
 from iptviz.kube.frontends import CHAIN, EXPOSED_KINDS
@@ -18,7 +18,7 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from iptviz.compare.form import Untold
+    from iptviz.compare.ports.form import Untold
     from iptviz.dump.model import Dump
     from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.frontend_answer import FrontendAnswer

@@ -9,15 +9,15 @@ from functools import cache
 from itertools import combinations
 from typing import TYPE_CHECKING
 
-from iptviz.compare.commuting import order_matters
+from iptviz.compare.chains.commuting import order_matters
 from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
-    from iptviz.compare.commuting import Acting
-    from iptviz.compare.doing import ChainDoings
+    from iptviz.compare.chains.commuting import Acting
+    from iptviz.compare.chains.doing import ChainDoings
 
 _FEW = 64
 """Of so many rules each is compared with each that it crossed."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.compare.chosen import Chosen
-from iptviz.compare.endings import Apart, Ending, seen_of, telling
-from iptviz.compare.sides import OneSide
-from iptviz.compare.telling import Rest, cases_of, contradicts_itself, differing, evened, unlike
+from iptviz.compare.fates.chosen import Chosen
+from iptviz.compare.fates.endings import Apart, Ending, seen_of, telling
+from iptviz.compare.fates.sides import OneSide
+from iptviz.compare.fates.telling import Rest, cases_of, contradicts_itself, differing, evened, unlike
 from iptviz.engine.chance import product, total
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import UNKNOWN
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
-    from iptviz.compare.sides import Side
+    from iptviz.compare.fates.sides import Side
     from iptviz.engine.condition import When
     from iptviz.engine.diagram import Diagrams
     from iptviz.engine.laws import Law

@@ -10,7 +10,7 @@ from iptviz.kube.names import suffixes
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from iptviz.compare.form import FrontendForm, PortForm
+    from iptviz.compare.ports.form import FrontendForm, PortForm
 
     Key = tuple[object, ...]
     Form = TypeVar("Form")

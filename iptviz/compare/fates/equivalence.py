@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from iptviz.compare.connections import Open
-from iptviz.compare.pair import Key, Pair, frontends_of
+from iptviz.compare.fates.connections import Open
+from iptviz.compare.fates.pair import Key, Pair, frontends_of
 from iptviz.engine.nodes import TooLargeError
 from iptviz.errors import PacketError
 from iptviz.progress import nobody, stepwise
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from iptviz.checks.examined import Examined
-    from iptviz.compare.connections import Compared
-    from iptviz.compare.endings import Ending, TellingPacket
+    from iptviz.compare.fates.connections import Compared
+    from iptviz.compare.fates.endings import Ending, TellingPacket
     from iptviz.engine.condition import Assumption, Condition, When
     from iptviz.kube.names import ServiceName
     from iptviz.progress import Progress

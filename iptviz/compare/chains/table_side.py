@@ -7,8 +7,8 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.compare.texts import lines_of, same_but_for_digits, same_lines
-from iptviz.compare.untold import Untold
+from iptviz.compare.chains.texts import lines_of, same_but_for_digits, same_lines
+from iptviz.compare.chains.untold import Untold
 from iptviz.intake.draft import HOOK_ORDER
 from iptviz.intake.infer import HOOKS_OF
 from iptviz.intake.text import to_bytes, to_text
@@ -16,7 +16,7 @@ from iptviz.intake.text import to_bytes, to_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from iptviz.compare.chain_forms import Why
+    from iptviz.compare.chains.forms import Why
     from iptviz.dump.model import Dump
     from iptviz.intake.index import Span
 

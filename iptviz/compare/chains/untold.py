@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.compare.pairing import Likening
+from iptviz.compare.chains.pairing import Likening
 from iptviz.dump.cut import cut_rules
 from iptviz.intake.plain import DumpForm
 from iptviz.rules.iptables import rule_table
@@ -15,8 +15,8 @@ from iptviz.xtables.address import parse_network
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iptviz.compare.chain_forms import Fact
-    from iptviz.compare.pairing import Item
+    from iptviz.compare.chains.forms import Fact
+    from iptviz.compare.chains.pairing import Item
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
 

@@ -9,7 +9,7 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from iptviz.compare.form import EndpointForm, FrontendForm, PortForm
+    from iptviz.compare.ports.form import EndpointForm, FrontendForm, PortForm
     from iptviz.kube.outcome import Needs
     from iptviz.paths.fares import Fare
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING
 
-from iptviz.compare.chain_forms import Crossing, RuleChange, RuleForm
-from iptviz.compare.commuting import Acting
-from iptviz.compare.moves import Moving, moves
-from iptviz.compare.pairing import Chain, Pair, paired, similar
+from iptviz.compare.chains.commuting import Acting
+from iptviz.compare.chains.forms import Crossing, RuleChange, RuleForm
+from iptviz.compare.chains.moves import Moving, moves
+from iptviz.compare.chains.pairing import Chain, Pair, paired, similar
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from iptviz.compare.chain_forms import Fact, Kind
-    from iptviz.compare.doing import ChainDoings
-    from iptviz.compare.explained import Explaining
-    from iptviz.compare.moves import Move
-    from iptviz.compare.pairing import Item, Likening, Place
-    from iptviz.compare.texts import Wording
+    from iptviz.compare.chains.doing import ChainDoings
+    from iptviz.compare.chains.explained import Explaining
+    from iptviz.compare.chains.forms import Fact, Kind
+    from iptviz.compare.chains.moves import Move
+    from iptviz.compare.chains.pairing import Item, Likening, Place
+    from iptviz.compare.chains.texts import Wording
     from iptviz.dump.table import Table
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from iptviz.compare.shares import differ
+from iptviz.compare.ports.shares import differ
 from iptviz.errors import DumpError
 from iptviz.paths.fares import OF_SERVICES
 from iptviz.paths.model import CLIENT_KINDS

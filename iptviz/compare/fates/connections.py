@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from iptviz.compare.both_ways import BothWays
+from iptviz.compare.fates.both_ways import BothWays
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import UNKNOWN
 from iptviz.paths.clients import everybody
@@ -13,8 +13,8 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from iptviz.compare.endings import Apart
-    from iptviz.compare.sides import Side
+    from iptviz.compare.fates.endings import Apart
+    from iptviz.compare.fates.sides import Side
     from iptviz.engine.condition import When
     from iptviz.paths.clients import Asked, Client
 

@@ -5,22 +5,28 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from iptviz.compare.differences import (
+from iptviz.compare.ports.differences import (
     EndpointDifference,
     FrontendDifference,
     PropertyDifference,
     ReachedDifference,
 )
-from iptviz.compare.reach import Scale, fares_differing, when_key
-from iptviz.compare.shares import are_even, are_told, by_text, differ, differing, evened, slack_of
+from iptviz.compare.ports.reach import Scale, fares_differing, when_key
+from iptviz.compare.ports.shares import are_even, are_told, by_text, differ, differing, evened, slack_of
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from iptviz.compare.differences import EndpointKind, NotCompared, PortDifference, PropertyKind, Value
-    from iptviz.compare.form import EndpointForm, FrontendForm
-    from iptviz.compare.shares import Endpoints
+    from iptviz.compare.ports.differences import (
+        EndpointKind,
+        NotCompared,
+        PortDifference,
+        PropertyKind,
+        Value,
+    )
+    from iptviz.compare.ports.form import EndpointForm, FrontendForm
+    from iptviz.compare.ports.shares import Endpoints
 
 
 class FrontendPair(NamedTuple):

@@ -5,7 +5,9 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from iptviz.compare.chain_forms import (
+from iptviz.compare.chains.doing import ChainDoings
+from iptviz.compare.chains.explained import Explaining
+from iptviz.compare.chains.forms import (
     ChainChange,
     ChainChanges,
     Explained,
@@ -14,12 +16,10 @@ from iptviz.compare.chain_forms import (
     TableChange,
     Uncompared,
 )
-from iptviz.compare.doing import ChainDoings
-from iptviz.compare.explained import Explaining
-from iptviz.compare.rule_changes import ChainPair, Context, rule_changes
-from iptviz.compare.table_side import TableSide, odd_chains
-from iptviz.compare.texts import wording
-from iptviz.compare.untold import likenings
+from iptviz.compare.chains.rule_changes import ChainPair, Context, rule_changes
+from iptviz.compare.chains.table_side import TableSide, odd_chains
+from iptviz.compare.chains.texts import wording
+from iptviz.compare.chains.untold import likenings
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.node.snapshot import as_snapshot
@@ -28,9 +28,9 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from iptviz.compare.chain_forms import Fact, RuleChange
-    from iptviz.compare.pairing import Likening
-    from iptviz.compare.texts import Wording
+    from iptviz.compare.chains.forms import Fact, RuleChange
+    from iptviz.compare.chains.pairing import Likening
+    from iptviz.compare.chains.texts import Wording
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
 

@@ -6,8 +6,8 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.compare.connections import compared
-from iptviz.compare.sides import SameLines, Side, hosts
+from iptviz.compare.fates.connections import compared
+from iptviz.compare.fates.sides import SameLines, Side, hosts
 from iptviz.engine.nodes import TooLargeError
 from iptviz.errors import PacketError
 from iptviz.kube.frontends import CHAIN
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from iptviz.checks.examined import Examined
-    from iptviz.compare.connections import Compared
+    from iptviz.compare.fates.connections import Compared
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName

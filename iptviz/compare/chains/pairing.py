@@ -6,14 +6,14 @@ from bisect import bisect_left
 from collections import Counter, defaultdict, deque
 from typing import TYPE_CHECKING, Literal
 
-from iptviz.compare.texts import same_shares, without_shares
+from iptviz.compare.chains.texts import same_shares, without_shares
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 
-    from iptviz.compare.chain_forms import Fact
-    from iptviz.compare.texts import Wording
+    from iptviz.compare.chains.forms import Fact
+    from iptviz.compare.chains.texts import Wording
     from iptviz.dump.rule import Rule
 
 Place = tuple[int, int]

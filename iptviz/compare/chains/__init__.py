@@ -1,0 +1,1 @@
+"""Chains and rules: what came, went, changed or moved, and whether a move changes anything."""
