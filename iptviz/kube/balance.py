@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.kube.endpoint_form import EndpointForm
 
-# kube-proxy hands 1/n to iptables with five decimals up to 1.16 and with ten since 1.17.
-_OLD_DIGITS, _NEW_DIGITS = 5, 10
+OLD_DIGITS, NEW_DIGITS = 5, 10
+"""With so many decimals kube-proxy hands 1/n to iptables: five up to 1.16, ten since 1.17 (probability)."""
 
 # Exact up to 16 endpoints; for judging thousands, numbers of 150,000 bits would only be slow.
 _ENOUGH_BITS = 512
@@ -83,9 +83,9 @@ def balance_between(endpoints: int, least: Fraction, most: Fraction) -> Balance:
 def _balance(endpoints: int, least: Fraction, most: Fraction) -> Balance:
     """Return how even short shares are; of ten thousand services most share alike."""
     deviation = _deviation(endpoints, least, most)
-    new = _rounding(endpoints, _NEW_DIGITS)
+    new = _rounding(endpoints, NEW_DIGITS)
     # Only what ten digits do not explain is worth going through all endpoints once more.
-    allowed = new if deviation <= new else max(new, _rounding(endpoints, _OLD_DIGITS))
+    allowed = new if deviation <= new else max(new, _rounding(endpoints, OLD_DIGITS))
     return Balance(
         endpoints=endpoints,
         least=least,

@@ -168,7 +168,7 @@ OF_THE_PACKET = frozenset(("tos", "ttl", "length", "tcp-options", "checksum", "p
 
 
 def of_action(action: Action) -> Doing | None:
-    """Return what an action may do to a packet, None for a jump: that hangs on the chain."""
+    """Return what an action may do to a packet, None for a jump: that depends on the chain."""
     if action.kind in {JUMP, GOTO}:
         return None
     if action.kind == NOTHING:

@@ -34,7 +34,7 @@ class Crossed(NamedTuple):
 
 
 class Move(NamedTuple):
-    """What a move comes to: see `chain_forms.RuleChange`."""
+    """What a move comes to: `matters` and what it crossed, as in `RuleChange`."""
 
     matters: bool | None
     crossed: tuple[Crossed, ...]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from iptviz.grammar.canonical import canonical_text
 from iptviz.grammar.reader import take_apart
 from iptviz.intake.plain import DumpForm
+from iptviz.kube.balance import NEW_DIGITS, OLD_DIGITS
 from iptviz.records import NamedTuple
 from iptviz.xtables.option import Saving
 from iptviz.xtables.values.numbers import RANDOM_BITS, read_probability
@@ -83,8 +84,8 @@ _MOST_ENDPOINTS = 100_000
 def endpoints_of(probability: str) -> frozenset[int]:
     """Return for how many endpoints kube-proxy may have written a probability; more than one where it is rounded.
 
-    Source: probability in pkg/proxy/iptables/proxier.go, `%0.10f` of 1/n, before 1.19 `%0.5f`; iptables rounds
-    to 31 bits (lround in extensions/libxt_statistic.c).
+    Source: computeProbability in pkg/proxy/iptables/proxier.go, and lround in extensions/libxt_statistic.c:
+    iptables rounds to 31 bits.
     """
     wanted = read_probability(probability)
     if not wanted:
@@ -96,14 +97,14 @@ def endpoints_of(probability: str) -> frozenset[int]:
     return frozenset(count for count in range(max(least, 1), most + 1) if wanted in _written(count))
 
 
-_OFF = 10738
-"""Five digits are off by less: 0.000005 of 2^31."""
+_OFF = (1 << RANDOM_BITS) // (2 * 10**OLD_DIGITS) + 1
+"""Fewer digits are off by less: half of the last one, in units of iptables."""
 
 
 @cache
 def _written(count: int) -> frozenset[int]:
     """Return what iptables keeps of 1/n as kube-proxy writes it, and of the exact share."""
-    texts = (f"{1 / count:.5f}", f"{1 / count:.10f}", repr(1 / count))
+    texts = (*(f"{1 / count:.{digits}f}" for digits in (OLD_DIGITS, NEW_DIGITS)), repr(1 / count))
     kept = (read_probability(text) for text in texts)
     return frozenset(number for number in kept if number is not None)
 

@@ -27,7 +27,7 @@ _COMMENT = re.compile(r'-m comment --comment (?:"(?:[^"\\]|\\.)*"|\S+) ?')
 
 
 _CHOSEN = ("source", "destination")
-"""What nat chooses, which hangs on what it chooses for and not on what was there before."""
+"""What nat chooses, which depends on the packet that it chooses for, not on what was there before."""
 
 
 class SameLines:

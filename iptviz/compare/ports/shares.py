@@ -1,7 +1,4 @@
-"""Shares of endpoints, compared as what they mean: however many digits they were printed with.
-
-kube-proxy hands probabilities to iptables with five decimals up to 1.16 and with ten since 1.17.
-"""
+"""Shares of endpoints, compared as what they mean: however many digits they were printed with."""
 
 from __future__ import annotations
 
@@ -9,7 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from iptviz.kube.balance import balance_of_endpoints
+from iptviz.kube.balance import OLD_DIGITS, balance_of_endpoints
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -20,8 +17,8 @@ if TYPE_CHECKING:
 Endpoints = dict[str, "EndpointForm"]
 """Endpoints by how people write them, each once, in the order of the rules."""
 
-_HALF_A_DIGIT = 5e-6
-"""By so much a probability printed with five decimals differs from what was meant."""
+_HALF_A_DIGIT: float = 0.5 / 10**OLD_DIGITS
+"""By so much at most a probability that an old kube-proxy printed differs from what was meant."""
 _NOTHING = 1e-12
 
 
