@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.documents.shapes import service_name
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -43,17 +44,15 @@ def _found(document: Shape) -> Iterator[Shape]:
     yield from _asked(document)
 
 
-def _name(service: Shape) -> str:
-    if service["named_by"] == "none":
-        return ""
-    port = f":{service['port_name']}" if service["port_name"] else ""
-    return f"{service['namespace']}/{service['name']}{port}"
-
-
 def _about(shape: Shape) -> Shape:
     """Return the fields that say what a record is about."""
     own = {"family": shape["family"]} if "family" in shape else {}
-    return {**own, "part": "service", "service": _name(shape["service"]), "protocol": shape["protocol"]}
+    return {
+        **own,
+        "part": "service",
+        "service": service_name(shape["service"]),
+        "protocol": shape["protocol"],
+    }
 
 
 def _at(frontends: Iterable[Shape]) -> str:
@@ -104,7 +103,7 @@ def _chain(chain: Shape, change: str) -> Iterator[Shape]:
 def _finding(finding: Shape, change: str) -> Shape:
     service = finding["service"]
     side = "new" if change == "added" else "old"
-    name = _name(service) if service else None
+    name = service_name(service) if service else None
     about = {"part": "finding", "change": change, "service": name, "what": finding["id"]}
     return {**about, side: finding["message"]}
 
@@ -120,7 +119,7 @@ def _asked(document: Shape) -> Iterator[Shape]:
     for found in document["equivalent"] or ():
         for one in found["different"]:
             sides = {side: " ".join(map(_ending, one[side])) for side in ("old", "new")}
-            about = {"part": "connections", "change": "changed", "service": _name(one["service"])}
+            about = {"part": "connections", "change": "changed", "service": service_name(one["service"])}
             yield {**about, "at": one["frontend"], "what": one["packet"]["source"], **sides}
 
 

@@ -10,10 +10,12 @@ from iptviz.documents.shapes import (
     Shape,
     decider_shape,
     dump_shape,
+    exact_text,
     findings_shape,
     frontend_form_shape,
     mode_shape,
     service_shape,
+    share_shape,
 )
 from iptviz.questions.diff import tells
 
@@ -126,19 +128,7 @@ def _port(port: PortForm) -> Shape:
 
 
 def _endpoint(end: EndpointForm) -> Shape:
-    share = end.share
-    return {
-        "address": end.address,
-        "port": end.port,
-        "probability": None if share is None else float(share),
-        "exact": _exact(end),
-    }
-
-
-def _exact(end: EndpointForm | None) -> str | None:
-    if end is None or end.share is None:
-        return None
-    return f"{end.share.numerator}/{end.share.denominator}"
+    return {"address": end.address, "port": end.port, **share_shape(end.share)}
 
 
 def _changed(port: ChangedPort) -> Iterator[Shape]:
@@ -207,8 +197,8 @@ def _share(one: EndpointDifference) -> Shape:
     end = one.new or one.old
     return {
         "endpoint": end and end.text,
-        "old": _exact(one.old),
-        "new": _exact(one.new),
+        "old": one.old and exact_text(one.old.share),
+        "new": one.new and exact_text(one.new.share),
         "follows": one.follows,
     }
 

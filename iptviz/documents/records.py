@@ -6,6 +6,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from iptviz.documents import diff_records
+from iptviz.documents.shapes import service_name
 from iptviz.paths.model import CLIENT_KINDS
 from iptviz.rules.form import UNKNOWN_PORTS
 from iptviz.xtables.address import join_endpoint
@@ -129,7 +130,7 @@ def _endpoints(document: Shape) -> Iterator[Record]:
 
 def _case(service: Shape, case: Shape) -> Iterator[Record]:
     frontend, masquerade = service["frontend"], _masquerade(case)
-    name = _service_name(service["service"])
+    name = service_name(service["service"])
     begin = (name, frontend["protocol"], _frontend(frontend), frontend["kind"], _when(case))
     for end in case["endpoints"]:
         connections = (end["rule_counters"] or {}).get("packets")
@@ -168,7 +169,7 @@ def _case(service: Shape, case: Shape) -> Iterator[Record]:
 def _entry(service: Shape, entry: Shape) -> Iterator[Record]:
     """Yield the records of some kinds of clients, whose shares stand apart: those of chains sum to 1 alone."""
     frontend = service["frontend"]
-    name = _service_name(service["service"])
+    name = service_name(service["service"])
     begin = (name, frontend["protocol"], _frontend(frontend), frontend["kind"], _when(entry))
     blank = (None,) * (len(_ENDPOINTS) - len(_NO_PATH) - len(begin) - 2)
     clients = " ".join(entry["clients"])
@@ -256,14 +257,6 @@ _BY_SCHEMA: dict[str, tuple[tuple[str, ...], Callable[[Shape], Iterator[Record]]
     "iptviz.diff.v1": (diff_records.FIELDS, diff_records.records),
     "iptviz.graph.v1": (_JUMPS, _jumps),
 }
-
-
-def _service_name(service: Shape) -> str:
-    """Return `namespace/name:port`, as people write it; nothing where no comment tells the name."""
-    if service["named_by"] == "none":
-        return ""
-    port = f":{service['port_name']}" if service["port_name"] else ""
-    return f"{service['namespace']}/{service['name']}{port}"
 
 
 def _frontend(frontend: Shape) -> str:

@@ -85,12 +85,12 @@ def counters_shape(counters: Counters) -> Shape:
 
 def share_shape(share: Fraction | None) -> Shape:
     """Return a probability twice, as a float and as numerator/denominator in lowest terms; null if not told."""
-    if share is None:
-        return {"probability": None, "exact": None}
-    return {
-        "probability": float(share),
-        "exact": f"{_decimal(share.numerator)}/{_decimal(share.denominator)}",
-    }
+    return {"probability": None if share is None else float(share), "exact": exact_text(share)}
+
+
+def exact_text(share: Fraction | None) -> str | None:
+    """Return a share as numerator/denominator in lowest terms, of whatever length; None if not told."""
+    return None if share is None else f"{_decimal(share.numerator)}/{_decimal(share.denominator)}"
 
 
 _LONGEST_STR = 4000
@@ -115,6 +115,14 @@ def service_shape(service: ServiceName) -> Shape:
         "port_name": service.port_name,
         "named_by": service.named_by,
     }
+
+
+def service_name(service: Shape) -> str:
+    """Return the shape `service` as people write it, `namespace/name:port`; nothing where no comment names it."""
+    if service["named_by"] == "none":
+        return ""
+    port = f":{service['port_name']}" if service["port_name"] else ""
+    return f"{service['namespace']}/{service['name']}{port}"
 
 
 def findings_shape(findings: Iterable[Finding], node: Snapshot | None) -> list[Shape]:
