@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.kube.frontends import CHAIN
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from fractions import Fraction
@@ -34,6 +36,18 @@ _WARNING = {"critical", "high"}
 
 OUTSIDE = " from outside the cluster"
 """Whose connections a policy Local treats apart."""
+
+KIND_WORDS = {
+    "cluster-ip": "cluster IP",
+    "external-ip": "external IP",
+    "load-balancer-ip": "load-balancer IP",
+    "node-port": "node port",
+    "host-port": "host port",
+    "published": "published port",
+    "health-check": "health check port",
+    CHAIN: "chain",
+}
+"""What people call each kind of frontend."""
 
 WHOSE = {"PREROUTING": "pods and other hosts", "OUTPUT": "the node itself"}
 """Whose connections pass a hook of nat."""

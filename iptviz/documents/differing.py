@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.causes import failure_text, place_of
-from iptviz.checks.wording import percent
+from iptviz.checks.wording import KIND_WORDS, percent
 from iptviz.engine.condition import clauses
 from iptviz.xtables.address import join_endpoint
 
@@ -18,19 +18,10 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import Needs
     from iptviz.paths.fares import Fare
 
-KINDS = {
-    "cluster-ip": "cluster IP",
-    "external-ip": "external IP",
-    "load-balancer-ip": "load-balancer IP",
-    "node-port": "node port",
-    "health-check": "health check port",
-}
-"""What people call each kind of frontend."""
-
 
 def frontend_text(form: FrontendForm) -> str:
     """Return a frontend as people write it, with its kind."""
-    return f"{KINDS.get(form.kind, form.kind)} {join_endpoint(form.address or '', form.port)}"
+    return f"{KIND_WORDS.get(form.kind, form.kind)} {join_endpoint(form.address or '', form.port)}"
 
 
 def property_texts(differing: PropertyDifference) -> tuple[str, str, str]:

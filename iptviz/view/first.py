@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.checks.wording import KIND_WORDS
 from iptviz.records import NamedTuple
 from iptviz.view.blocks import Fact, Facts, Heading, later
 from iptviz.view.deciders import decider_label
 from iptviz.view.fates import FATE_KINDS, RARE
 from iptviz.view.labels import (
-    KIND_WORDS,
     OPEN_QUESTIONS,
     frontend_label,
     frontends_label,

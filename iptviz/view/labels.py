@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, cast
 
+from iptviz.checks.wording import KIND_WORDS
 from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import Balance, balance_of
@@ -30,17 +31,6 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.snapshot import Snapshot
-
-KIND_WORDS = {
-    "cluster-ip": "cluster IP",
-    "external-ip": "external IP",
-    "load-balancer-ip": "load-balancer IP",
-    "node-port": "node port",
-    "host-port": "host port",
-    "published": "published port",
-    "health-check": "health check port",
-    CHAIN: "chain",
-}
 
 FOLD_FROM = 16
 """More endpoints than this are folded to the first ten and a line for the rest."""

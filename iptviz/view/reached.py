@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.causes import failure_text
+from iptviz.checks.wording import KIND_WORDS
 from iptviz.engine.chance import NEVER
 from iptviz.paths.fares import FARE_WORDS, fails, surely_reached, worst_at
 from iptviz.records import NamedTuple
 from iptviz.view.blocks import Fact
-from iptviz.view.labels import KIND_WORDS
 from iptviz.view.numbers import counted, percent
 from iptviz.view.text import printable
 
