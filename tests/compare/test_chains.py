@@ -188,10 +188,10 @@ def test_an_empty_chain_that_nobody_uses_changes_nothing() -> None:
     assert [chain.inert for chain in changes(filter_table(SSH), used).chains] == [False, False]
 
 
-def test_a_table_that_came_is_named() -> None:
+def test_of_a_table_that_came_the_chains_are_told() -> None:
     nat = table("nat", ":POSTROUTING ACCEPT", "-A POSTROUTING -j MASQUERADE")
     found = changes(filter_table(SSH), filter_table(SSH) + nat)
-    assert [(one.table, one.kind) for one in found.tables] == [("nat", "added")]
+    assert [(one.table, one.kind) for one in found.chains] == [("nat", "changed")]
     assert told(found) == ["added -A POSTROUTING -j MASQUERADE"]
 
 

@@ -13,7 +13,6 @@ from iptviz.compare.chains.forms import (
     Explained,
     Reordered,
     Side,
-    TableChange,
     Uncompared,
 )
 from iptviz.compare.chains.rule_changes import ChainPair, Context, rule_changes
@@ -53,7 +52,6 @@ def chain_changes(
     names = [name for name in dict.fromkeys((*new.tables, *old.tables)) if name in TABLE_NAMES]
     told = unseen or (None, None)
     hiding = _unseen(old, told[0]), _unseen(new, told[1])
-    tables: list[TableChange] = []
     chains: list[ChainChange] = []
     reordered: list[Reordered] = []
     uncompared: list[Uncompared] = []
@@ -64,15 +62,13 @@ def chain_changes(
             uncompared.append(Uncompared(name, hidden, "not-shown"))
             continue
         both = _Tables(old, new, name, explained, wording(old, new))
-        found = list(both.changes())
-        chains += found
+        chains += both.changes()
         reordered += both.reordered
-        tables += both.came_or_went(found)
         uncompared += both.uncompared()
         for fact, sides in both.untold():
             untold.setdefault(fact, set()).update(sides)
     facts = tuple((fact, tuple(side for side in _SIDES if side in sides)) for fact, sides in untold.items())
-    return ChainChanges(tuple(tables), tuple(chains), tuple(reordered), tuple(uncompared), facts)
+    return ChainChanges(tuple(chains), tuple(reordered), tuple(uncompared), facts)
 
 
 def _unseen(dump: Dump, told: Collection[str] | None) -> Collection[str]:
@@ -224,11 +220,3 @@ class _Tables:
             if any(one.untold and one.untold.hides_interfaces for one in self._sides)
             else set()
         )
-
-    def came_or_went(self, found: Sequence[ChainChange]) -> Iterator[TableChange]:
-        """Yield the table, where one dump alone has it and something in it."""
-        old, new = self._tables
-        if found and (old is None) != (new is None):
-            table = old or new
-            if table is not None:
-                yield TableChange(self.name, "added" if old is None else "removed", table.line)

@@ -101,14 +101,6 @@ class ChainChange(NamedTuple):
         return bool(self.rules) and all(rule.explained for rule in self.rules) and not self.policy_changed
 
 
-class TableChange(NamedTuple):
-    """A table with rules, chains or policies of which the other side has nothing; its chains are told, too."""
-
-    table: str
-    kind: Literal["added", "removed"]
-    line: int
-
-
 Why = Literal["not-shown", "cut", "excerpt"]
 """Why: the text has nothing of the table, its end is lost, or lines may be missing anywhere."""
 
@@ -144,7 +136,6 @@ class ChainChanges(NamedTuple):
     `untold` are facts that were left out of the comparison of some rules, with the sides that do not show them.
     """
 
-    tables: tuple[TableChange, ...]
     chains: tuple[ChainChange, ...]
     reordered: tuple[Reordered, ...]
     uncompared: tuple[Uncompared, ...]
