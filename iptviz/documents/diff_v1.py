@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import sentences
+from iptviz.compare.ports.differences import FRONTEND_CHANGES
 from iptviz.documents.differing import property_text, reached_text
 from iptviz.documents.shapes import (
     Shape,
@@ -182,11 +183,8 @@ def by_frontends(port: ChangedPort) -> dict[tuple[FrontendForm, ...], list[PortD
     """
     groups: dict[tuple[FrontendForm, ...], list[PortDifference]] = {}
     for one in port.differences:
-        groups.setdefault(() if one.kind in _OF_PORT else one.frontends, []).append(one)
+        groups.setdefault(() if one.kind in FRONTEND_CHANGES else one.frontends, []).append(one)
     return groups
-
-
-_OF_PORT = {"frontend added", "frontend removed", "frontend kind"}
 
 
 def _ends(differing: Iterable[PortDifference], kind: str) -> list[str]:
@@ -231,7 +229,7 @@ def _others(differing: Iterable[PortDifference]) -> Iterator[str]:
             yield property_text(one)  # type: ignore[arg-type]
 
 
-_WITH_FIELDS = {"endpoint added", "endpoint removed", "endpoint port", "share", *_OF_PORT}
+_WITH_FIELDS = {"endpoint added", "endpoint removed", "endpoint port", "share", *FRONTEND_CHANGES}
 
 
 # --- chains ----------------------------------------------------------------------------------------------------

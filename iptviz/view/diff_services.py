@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.compare.ports.differences import FRONTEND_CHANGES, PROPERTY_CHANGES
 from iptviz.documents.diff_v1 import by_frontends
 from iptviz.documents.differing import frontend_text, property_texts, reached_texts
 from iptviz.paths.fares import FARE_WORDS, WELL
@@ -231,24 +232,13 @@ def _arrow(label: str, old: str, new: str, *, is_bad: bool = False) -> ChangeLin
     return ChangeLine("~", pieces, is_bad=is_bad)
 
 
-_OF_FRONTENDS = ("frontend removed", "frontend added", "frontend kind")
-_OF_ENDS = ("endpoint removed", "endpoint added", "endpoint port", "share")
-
 _ORDER: Sequence[tuple[frozenset[str], Callable[..., Iterator[ChangeLine]]]] = (
     (frozenset({"reached"}), _reached),
     (frozenset({"endpoint removed"}), _removed),
-    (frozenset(_OF_FRONTENDS), _came_or_went),
+    (FRONTEND_CHANGES, _came_or_went),
     (frozenset({"endpoint port"}), _other_port),
     (frozenset({"endpoint added"}), _added),
     (frozenset({"share"}), _shares),
-    (
-        frozenset(
-            {
-                "leftover", "verdict", "local only", "masquerade", "node port addresses", "affinity",
-                "internal policy", "external policy", "source ranges", "health check",
-            }
-        ),
-        _properties,
-    ),
-)  # fmt: skip
+    (PROPERTY_CHANGES, _properties),
+)
 """In which order differences of some kinds are told, and what makes lines of them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from iptviz.records import NamedTuple
 
@@ -22,6 +22,12 @@ FrontendKind = Literal["frontend added", "frontend removed", "frontend kind"]
 FrontendProperty = Literal["leftover", "verdict", "local only", "masquerade", "node port addresses"]
 PortProperty = Literal["affinity", "internal policy", "external policy", "source ranges", "health check"]
 PropertyKind = FrontendProperty | PortProperty
+
+FRONTEND_CHANGES: frozenset[str] = frozenset(get_args(FrontendKind))
+"""The kinds of differences that are a frontend which came, went, or is of another kind."""
+
+PROPERTY_CHANGES: frozenset[str] = frozenset((*get_args(FrontendProperty), *get_args(PortProperty)))
+"""The kinds of differences that are two values of a property."""
 
 NotCompared = (
     Literal["services", "frontends", "endpoints", "shares", "port", "kind", "masquerade", "reached"]
