@@ -18,7 +18,6 @@ from iptviz.documents.shapes import (
     service_shape,
     share_shape,
 )
-from iptviz.questions.diff import tells
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -239,19 +238,22 @@ def _chains(result: DiffResult) -> Shape | None:
     shown = [(pair, pair.chains) for pair in result.pairs if pair.chains is not None]
     if not shown:
         return None
-    told = [(pair, change) for pair, changes in shown for change in changes.chains]
     by_kind = {
-        kind: [_chain(one) | _family(result, pair) for pair, one in told if one.kind == kind and tells(one)]
+        kind: [
+            _chain(one) | _family(result, pair)
+            for pair, _ in shown
+            for one in pair.told_chains
+            if one.kind == kind
+        ]
         for kind in ("added", "removed", "changed")
     }
     return {
         **by_kind,
-        "explained": sum(change.explained_rules for _, change in told),
+        "explained": sum(change.explained_rules for _, changes in shown for change in changes.chains),
     }
 
 
 def _chain(change: ChainChange) -> Shape:
-    rules = [rule for rule in change.rules if not rule.explained]
     return {
         "table": change.table,
         "chain": change.chain,
@@ -259,7 +261,7 @@ def _chain(change: ChainChange) -> Shape:
         "new_line": change.new_line,
         "policy": {"old": change.old_policy, "new": change.new_policy} if change.policy_changed else None,
         "inert": change.inert,
-        "rules": list(map(_rule_change, rules)),
+        "rules": list(map(_rule_change, change.unexplained)),
     }
 
 

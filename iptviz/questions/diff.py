@@ -63,19 +63,14 @@ class PairDiff(NamedTuple):
         found = (*self.findings.new, *self.findings.gone)
         return (
             bool(self.ports and self.ports.differ)
-            or any(map(tells, self.told_chains))
+            or bool(self.told_chains)
             or any(one.severity != INFO for one in found)
         )
 
     @property
     def told_chains(self) -> tuple[ChainChange, ...]:
-        """The chains that differ, be it as service ports do."""
-        return self.chains.chains if self.chains else ()
-
-
-def tells(change: ChainChange) -> bool:
-    """Whether what differs of a chain is not told already as a service port that differs."""
-    return not change.explained
+        """The chains that differ, but for those of which all is told already as a service port that differs."""
+        return tuple(change for change in self.chains.chains if not change.explained) if self.chains else ()
 
 
 class DiffResult(NamedTuple):

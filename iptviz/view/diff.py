@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.view.blocks import Fact, Facts, Heading, Notes, View, later
 from iptviz.view.changes import Changes
-from iptviz.view.diff_rules import chain_lines, finding_lines, folded_info, rules_of, told_of
+from iptviz.view.diff_rules import chain_lines, finding_lines, folded_info, told_of
 from iptviz.view.diff_services import for_single_clients, is_worse, service_lines
 from iptviz.view.labels import dumps_label, note_texts
 from iptviz.view.numbers import counted
@@ -113,7 +113,7 @@ def _rules_clause(changes: Sequence[ChainChange]) -> str:
     parts = [_joined("chain", {what: kinds[what] for what in ("added", "removed") if kinds[what]})]
     changed = [one for one in changes if one.kind == "changed"]
     if changed:
-        rules = sum(len(rules_of(one)) for one in changed)
+        rules = sum(len(one.unexplained) for one in changed)
         where = changed[0].chain if len(changed) == 1 else f"{len(changed):,} chains"
         policies = sum(one.policy_changed for one in changed)
         if rules:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal
 from iptviz.checks.finding import SEVERITIES
 from iptviz.checks.wording import sentence
 from iptviz.kube.families import ENDPOINT_CHAIN, ENTRY_CHAINS, SERVICE_CHAINS, beginning_of
-from iptviz.questions.diff import tells
 from iptviz.questions.wanted import INFO
 from iptviz.view.changes import ChangeLine, apart, line
 from iptviz.view.numbers import counted
@@ -33,16 +32,11 @@ _MOST_CROSSED = 3
 
 def told_of(pair: PairDiff) -> list[ChainChange]:
     """Return the chains to be told, those that packets meet first of all, and at last what changes nothing."""
-    return sorted(filter(tells, pair.told_chains), key=lambda one: (one.inert, not _is_built_in(one)))
+    return sorted(pair.told_chains, key=lambda one: (one.inert, not _is_built_in(one)))
 
 
 def _is_built_in(change: ChainChange) -> bool:
     return bool(change.old_policy or change.new_policy)
-
-
-def rules_of(change: ChainChange) -> list[RuleChange]:
-    """Return the rules that are to be told: no service port explains them."""
-    return [rule for rule in change.rules if not rule.explained]
 
 
 def chain_lines(pair: PairDiff, *, fold: bool) -> Iterator[ChangeLine]:
@@ -58,7 +52,7 @@ def chain_lines(pair: PairDiff, *, fold: bool) -> Iterator[ChangeLine]:
 
     if fold:
         for (table, family, kind), those in alike.items():
-            rules = counted(sum(len(rules_of(change)) for change in those), "rule")
+            rules = counted(sum(len(change.unexplained) for change in those), "rule")
             text = f"{counted(len(those), 'chain')} {kind}, {rules}; no service port differs by it (--all)"
             yield line(_SIGNS[kind], printable(f"{table} {family}...   {text}"))
 
@@ -88,7 +82,7 @@ def _chain(change: ChainChange, *, fold: bool) -> Iterator[ChangeLine]:
     yield line(
         _SIGNS[change.kind], printable(f"{head}   {summary(change)}"), place=place, is_bad=_drops(change)
     )
-    rules = rules_of(change)
+    rules = change.unexplained
     shown = rules[:_MOST_RULES] if fold and len(rules) > _MOST_RULES + 1 else rules
     for rule in shown:
         yield from _RULES[rule.kind](rule)
@@ -107,7 +101,7 @@ def summary(change: ChainChange) -> str:
     counts = [
         counted(number, "rule") + f" {kind}"
         for kind in ("removed", "changed", "added", "moved")
-        if (number := sum(rule.kind == kind for rule in rules_of(change)))
+        if (number := sum(rule.kind == kind for rule in change.unexplained))
     ]
     policy = [f"policy {change.old_policy} -> {change.new_policy}"] if change.policy_changed else []
     if change.kind == "changed":

@@ -89,6 +89,11 @@ class ChainChange(NamedTuple):
         return None not in {self.old_policy, self.new_policy} and self.old_policy != self.new_policy
 
     @property
+    def unexplained(self) -> tuple[RuleChange, ...]:
+        """The rules that differ for themselves: no service port explains them."""
+        return tuple(rule for rule in self.rules if not rule.explained)
+
+    @property
     def explained_rules(self) -> int:
         """How many rules differ for service ports that do."""
         return sum(rule.explained for rule in self.rules) + (self.unlisted or 0)
