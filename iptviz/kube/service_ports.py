@@ -12,7 +12,7 @@ from iptviz.kube.balance import Balance, balance_of_endpoints
 from iptviz.kube.dispatching import dispatching_rules
 from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers, followed
-from iptviz.kube.frontends import EXPOSED_KINDS, FRONTEND_KINDS, Frontend, frontends_among
+from iptviz.kube.frontends import FRONTEND_KINDS, Frontend, frontends_among
 from iptviz.kube.health_checks import health_checks
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.unled import unled
@@ -84,24 +84,9 @@ class ServicePort(NamedTuple):
         return next((answer.affinity for answer in self.answers if answer.affinity is not None), None)
 
     @property
-    def internal_policy(self) -> str | None:
-        """`Local` where the cluster IP leads to this node's endpoints alone, else `Cluster`; None without one."""
-        return _policy(answer for answer in self.answers if answer.frontend.kind == "cluster-ip")
-
-    @property
-    def external_policy(self) -> str | None:
-        """`Local` or `Cluster`, as far as the rules show; None where nothing is reached from outside."""
-        return _policy(answer for answer in self.answers if answer.frontend.kind in EXPOSED_KINDS)
-
-    @property
     def balance(self) -> Balance | None:
         """How evenly the first frontend's endpoints share; None without any, and where that is not printed."""
         return balance_of_endpoints(self.endpoints) if self.usual.shares_known else None
-
-
-def _policy(answers: Iterable[FrontendAnswer]) -> str | None:
-    policies = ["Local" if answer.local_only else "Cluster" for answer in answers]
-    return None if not policies else "Local" if "Local" in policies else "Cluster"
 
 
 def leading(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import iptviz
+from iptviz.compare.ports.of_rules import port_form
 from iptviz.engine.chance import NEVER, total
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.frontend_answer import FrontendAnswers, answer_of_trace
@@ -21,6 +22,8 @@ from tests.kubeproxy import NEW, OLD, Cluster
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from iptviz.compare.ports.form import PortForm
 
 FILES = sorted([*ROOT.glob("fixtures/*/dump*"), *SHARED.glob("kubernetes/*.rules")])
 OPTIONS: list[dict[str, object]] = [
@@ -112,6 +115,10 @@ def only(dump_text: str) -> ServicePort:
     return one
 
 
+def policies(form: PortForm) -> tuple[str | None, str | None]:
+    return form.internal_policy, form.external_policy
+
+
 def full(**options: object) -> kubeproxy.Service:
     service = replace(kubeproxy.numbered(1, 3).services[0], node_port=30080)
     service = replace(service, external_ips=("192.0.2.80",), load_balancer_ips=("203.0.113.10",))
@@ -120,21 +127,23 @@ def full(**options: object) -> kubeproxy.Service:
 
 @pytest.mark.parametrize("era", [OLD, NEW])
 def test_all_frontends_of_a_service_port_are_one(era: str) -> None:
-    one = only(kubeproxy.saved(Cluster((full(),), era)))
+    dump = iptviz.load(kubeproxy.saved(Cluster((full(),), era)).encode())
+    (one,) = ports_of(dump)
     assert one.name == "team-0/service-0:http"
     assert [answer.frontend.kind for answer in one.answers] == [
         "cluster-ip", "external-ip", "load-balancer-ip", "node-port",
     ]  # fmt: skip
     assert {len(answer.endpoints) for answer in one.answers} == {3}
-    assert (one.internal_policy, one.external_policy) == ("Cluster", "Cluster")
+    assert policies(port_form(dump, one)) == ("Cluster", "Cluster")
     assert sum(end.share or 0 for end in one.endpoints) == 1
 
 
 @pytest.mark.parametrize("era", [OLD, NEW])
 @pytest.mark.parametrize("local", [0, 1])
 def test_a_local_policy_is_seen_and_its_endpoints_are_known(era: str, local: int) -> None:
-    one = only(kubeproxy.saved(Cluster((full(local_only=True, local=local),), era)))
-    assert (one.internal_policy, one.external_policy) == ("Cluster", "Local")
+    dump = iptviz.load(kubeproxy.saved(Cluster((full(local_only=True, local=local),), era)).encode())
+    (one,) = ports_of(dump)
+    assert policies(port_form(dump, one)) == ("Cluster", "Local")
     node_port = one.answers[-1]
     assert [end.share for end in node_port.endpoints] == [Fraction(1)] * local
     assert (node_port.verdict is None) == bool(local)
