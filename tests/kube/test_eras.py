@@ -33,13 +33,8 @@ if TYPE_CHECKING:
 DIFFERENT = {
     **{("affinity", f"1.{minor}"): {"affinity"} for minor in range(1, 5)},
     ("affinity, policy Local", "1.4"): {"affinity"},
-    **{
-        (f"both policies Local{which}", release): {"extra-endpoint"}
-        for which in ("", ", none local")
-        for release in ("1.22", "1.23")
-    },
 }
-"""Where a release did not do what the API says: affinity of 180 s; an internal policy beside an external one."""
+"""Where a release did not do what the API says: affinity of 180 s."""
 
 
 FIRST = dict(reversed(POSSIBLE))
