@@ -122,7 +122,7 @@ class _PortMaker:
 
     def _choose(self, policies: tuple[Policy, ...]) -> _Chosen:
         if policies not in self._chosen:
-            found = [usable(self._ends, policy, self._place) for policy in policies]
+            found = [usable(self._ends, policy, self._place, self._service.hints) for policy in policies]
             sets = list(dict.fromkeys(each for one in found for each in one.sets))
             fewer = any(one.may_be_fewer for one in found)
             first = tuple(dict.fromkeys(end for each in sets for end in each)) if fewer else sets[0]
