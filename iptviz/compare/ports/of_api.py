@@ -149,30 +149,34 @@ def _forms(ends: Ends) -> Iterator[EndpointForm]:
 _NODES_OWN_FILTERED = frozenset({22, 23})
 """Releases that left out endpoints of other nodes for an internal policy Local, be it for clients outside too."""
 
+_SINCE_MINDED = {"external-ip": 20, "node-port": 5}
+"""The first releases that minded an external policy Local for frontends of a kind."""
+
 
 @cache
 def policies_minded(kind: str, internal: str, external: str, releases: Releases) -> tuple[Policy, ...]:
     """Return the policies by which a frontend may choose its endpoints: those of the newest release first.
 
-    An internal policy is minded since 1.22 (1.21 behind a gate); up to 1.23 it also takes endpoints from clients
-    outside, and is without effect beside an external policy Local. That is minded for external IPs since 1.20.
+    An internal policy is minded since 1.22 (1.21 behind a gate that is off); up to 1.23 it also takes endpoints
+    from clients outside, and is without effect beside an external policy Local. That is minded for load balancers
+    since 1.4, for node ports since 1.5, for external IPs since 1.20.
     """
     found = (_minded(kind, internal, external, minor) for minor in sorted(releases, reverse=True))
     return tuple(dict.fromkeys(policy for policies in found for policy in policies))
 
 
 def _minded(kind: str, internal: str, external: str, minor: int) -> tuple[Policy, ...]:
-    either: tuple[Policy, ...] = ("Local", "Cluster")
     if kind == "cluster-ip":
         if internal != "Local" or minor < 21:
             return ("Cluster",)
         if minor == 21:
-            return either
+            return ("Cluster", "Local")
         ineffective = minor in _NODES_OWN_FILTERED and external == "Local"
         return ("Cluster",) if ineffective else ("Local",)
     if external == "Local":
-        by_address = kind == "external-ip" and minor < 20
-        return ("Local",) if not by_address else either if minor > 17 else ("Cluster",)
+        if minor >= _SINCE_MINDED.get(kind, 0):
+            return ("Local",)
+        return ("Local", "Cluster") if minor > 17 else ("Cluster",)
     filtered = internal == "Local" and minor in _NODES_OWN_FILTERED
     return ("Local",) if filtered else ("Cluster",)
 
