@@ -119,7 +119,7 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
         sources.append(source)
         items += read_items(answer_of(text, source, HINT), source, HINT)
     items = _latest(items)
-    told = dict(unsliced(items))
+    told = unsliced(items)
     services = tuple(_told_by(_service(item), told) for item in items if item.get("kind") == "Service")
     if not services:
         raise DumpError("no Service in it", where=", ".join(sources), hint=HINT)
@@ -128,7 +128,7 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
         text_of(object_of(item, "metadata"), "name") for item in items if item.get("kind") == "Node"
     )
     zones, pods = dict(_zones(items)), tuple(pods_among(items))
-    ends, chunks = endpoints_among(items), tuple(_full_chunks(items))
+    ends, chunks = endpoints_among(items, told), tuple(_full_chunks(items))
     return ApiCluster(services, ends, zones, tells_endpoints, nodes - {""}, pods, chunks)
 
 
@@ -182,6 +182,8 @@ def _hints(annotations: JsonObject) -> HintsAnnotation:
     Source: newBaseServiceInfo in pkg/proxy/serviceport.go, canUseTopology in pkg/proxy/topology.go, both of 1.29
     and of 1.26.
     """
+    if not annotations:
+        return "none"
     if text_of(annotations, _HINTS) in _AUTO:
         return "auto"
     return (

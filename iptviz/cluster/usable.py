@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from iptviz.cluster.api import ApiCluster, HintsAnnotation
     from iptviz.cluster.endpoints import ApiEndpoint
@@ -109,7 +109,7 @@ def _local(ends: Ends, place: ProxyPlace) -> Usable:
 
 
 def _ready(ends: Ends) -> Ends:
-    return tuple(end for end in ends if end.ready)
+    return tuple([end for end in ends if end.ready])
 
 
 def _serving(ends: Ends, place: ProxyPlace, policy: Policy) -> tuple[Ends, ...]:
@@ -135,9 +135,10 @@ def _first_that_count(ways: Iterable[tuple[Ends, Since]], rest: Ends, place: Pro
 # --- topology ------------------------------------------------------------------------------------------------
 
 
-def rests_on_hints(ends: Iterable[ApiEndpoint], place: ProxyPlace, asked: HintsAnnotation) -> bool:
+def rests_on_hints(ends: Collection[ApiEndpoint], place: ProxyPlace, asked: HintsAnnotation) -> bool:
     """Whether hints may make the node use some of the ready endpoints, and nothing tells which."""
-    return _is_open(_ready(tuple(ends)), place, ZONE_HINTS[asked])
+    hinted = place.zone is None and any(end.zone_hints or end.node_hints for end in ends)
+    return hinted and _is_open(_ready(tuple(ends)), place, ZONE_HINTS[asked])
 
 
 def _is_open(ready: Ends, place: ProxyPlace, zone_hints: Since) -> bool:
