@@ -210,12 +210,15 @@ def _load_balancer_ips(item: JsonObject) -> Iterator[str]:
             yield text_of(ingress, "ip")
 
 
-def _ports(spec: JsonObject) -> Iterator[ApiPort]:
+def _ports(spec: JsonObject) -> Iterable[ApiPort]:
+    """Return the ports; of those with one name and protocol, which the API refuses, kube-proxy takes the last."""
+    found: dict[tuple[str, str], ApiPort] = {}
     for port in objects_of(spec, "ports"):
         number = number_of(port, "port")
         if number is not None:
-            protocol = (text_of(port, "protocol") or "TCP").lower()
-            yield ApiPort(text_of(port, "name"), protocol, number, number_of(port, "nodePort") or None)
+            key = text_of(port, "name"), (text_of(port, "protocol") or "TCP").lower()
+            found[key] = ApiPort(*key, number, number_of(port, "nodePort") or None)
+    return found.values()
 
 
 # --- what belongs to them -----------------------------------------------------------------------------------

@@ -92,6 +92,13 @@ def test_a_balancer_without_node_ports_has_none() -> None:
     assert web.health_check is None
 
 
+def test_a_port_that_is_there_twice_is_one() -> None:
+    twice = service(ports=[{"name": "http", "port": 80}, {"name": "http", "port": 81}])
+    cluster = read_cluster([(json.dumps([twice]), "kubectl.json")])
+    (one,) = forms_of_api(cluster, 4, "node-1")
+    assert one.frontends[0].at == "10.96.0.9:81"  # serviceToServiceMap in pkg/proxy: the last one
+
+
 def test_an_address_of_two_kinds_is_one_frontend() -> None:
     web = ports(service(externalIPs=["203.0.113.1"]))["http"]
     assert [(one.kind, one.address) for one in web.frontends][1:3] == [
