@@ -241,6 +241,27 @@ def test_what_is_not_given_or_cut_off_is_not_told() -> None:
     assert not any(one.untold for one in ports(WEB, endpoint_slice())["http"].frontends)
 
 
+@pytest.mark.parametrize(
+    ("ips", "version", "of", "is_open"),
+    [
+        (["10.96.0.9"], 4, since(22), True),  # something may serve until it ends
+        (["10.96.0.9"], 4, releases((10, 21)), False),
+        (["10.96.0.9", "fd00::9"], 6, releases((10, 21)), True),  # Endpoints have the first family
+        (["10.96.0.9", "fd00::9"], 4, releases((10, 21)), False),
+    ],
+)
+def test_endpoints_leave_out_what_a_release_may_use(
+    ips: list[str], version: int, of: Releases, is_open: bool
+) -> None:
+    told = {
+        "kind": "Endpoints", "metadata": {"namespace": "shop", "name": "web"},
+        "subsets": [{"addresses": [{"ip": "10.0.0.7", "nodeName": "node-2"}], "ports": [{"name": "http", "port": 8080}]}],
+    }  # fmt: skip
+    web = ports(service(clusterIPs=ips), told, version=version, of=of)["http"]
+    outside = web.frontends[-1]  # the policy is Local, and nothing is on this node
+    assert ("endpoints" in outside.untold) == is_open
+
+
 # --- topology ------------------------------------------------------------------------------------------------
 
 ZONED = {"kind": "Node", "metadata": {"name": "node-1", "labels": {"topology.kubernetes.io/zone": "a"}}}

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING
 
-from iptviz.cluster.usable import place_of, usable
+from iptviz.cluster.usable import TERMINATING, place_of, usable
 from iptviz.compare.ports.form import EndpointForm, FrontendForm, PortForm
 from iptviz.kube.names import ServiceName
 from iptviz.kube.releases import OLDEST, since
@@ -114,7 +114,10 @@ class _PortMaker:
 
     def _may_have_more(self, chosen: _Chosen) -> bool:
         """Whether Endpoints leave them out: those of the other family, and what serves while it terminates."""
-        return self._service.by_endpoints and not chosen.endpoints
+        if chosen.endpoints or not self._service.by_endpoints:
+            return False
+        of_two = len({":" in address for address in self._service.cluster_ips}) > 1
+        return self._place.may_do(TERMINATING["Local"]) or (of_two and not self._ends)
 
     def _may_have_hints(self, policies: tuple[Policy, ...]) -> bool:
         """Whether hints may leave endpoints to other nodes, and are not told: Endpoints have none."""
