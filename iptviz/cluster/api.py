@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from iptviz.cluster.endpoints import endpoints_among, unsliced
 from iptviz.errors import DumpError
@@ -33,10 +33,14 @@ _CHUNK = 500
 
 _COUNTED = ("Service", "EndpointSlice", "Endpoints")
 _ZONE = "topology.kubernetes.io/zone"
-_TOPOLOGY = ("service.kubernetes.io/topology-mode", "service.kubernetes.io/topology-aware-hints")
-_NO_TOPOLOGY = {"", "disabled"}
+_HINTS, _MODE = "service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"
+_AUTO, _NO_HINTS = {"Auto", "auto"}, {"", "Disabled", "disabled"}
 _CAPACITY, _CUT = "endpoints.kubernetes.io/over-capacity", "truncated"
 _PROXY_NAME, _HEADLESS = "service.kubernetes.io/service-proxy-name", "service.kubernetes.io/headless"
+
+
+HintsAnnotation = Literal["none", "auto", "other"]
+"""What annotations say of hints: `auto` as each kube-proxy minds it, `other` as those since 1.27 do."""
 
 
 class ApiPort(NamedTuple):
@@ -51,7 +55,8 @@ class ApiPort(NamedTuple):
 class ApiService(NamedTuple):
     """A service. `ignored` says why kube-proxy writes nothing for it, and is empty where it does.
 
-    `near`: it asks for hints, by which nodes use endpoints near them. `by_endpoints`: only its Endpoints tell its
+    `near`: it asks for hints, by which nodes use endpoints near them; `hints` are its annotations, without which
+    older kube-proxies mind none. `by_endpoints`: only its Endpoints tell its
     endpoints: those of one family, without hints, and without those that terminate, which serve where none is
     ready. `endpoints_cut`: and they hold the first 1,000 of more.
     """
@@ -69,8 +74,14 @@ class ApiService(NamedTuple):
     health_check: int | None
     ports: tuple[ApiPort, ...]
     near: bool = False
+    hints: HintsAnnotation = "none"
     by_endpoints: bool = False
     endpoints_cut: bool = False
+
+    @property
+    def keys(self) -> list[Port]:
+        """The keys of its ports, as those of their endpoints."""
+        return [(self.namespace, self.name, port.name, port.protocol) for port in self.ports]
 
 
 class ApiCluster(NamedTuple):
@@ -108,7 +119,7 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
         sources.append(source)
         items += read_items(answer_of(text, source, HINT), source, HINT)
     items = _latest(items)
-    told = dict(unsliced(items))
+    told = unsliced(items)
     services = tuple(_told_by(_service(item), told) for item in items if item.get("kind") == "Service")
     if not services:
         raise DumpError("no Service in it", where=", ".join(sources), hint=HINT)
@@ -117,7 +128,7 @@ def read_cluster(texts: Iterable[tuple[str, str]]) -> ApiCluster:
         text_of(object_of(item, "metadata"), "name") for item in items if item.get("kind") == "Node"
     )
     zones, pods = dict(_zones(items)), tuple(pods_among(items))
-    ends, chunks = endpoints_among(items), tuple(_full_chunks(items))
+    ends, chunks = endpoints_among(items, told), tuple(_full_chunks(items))
     return ApiCluster(services, ends, zones, tells_endpoints, nodes - {""}, pods, chunks)
 
 
@@ -143,6 +154,7 @@ def _full_chunks(items: Iterable[JsonObject]) -> Iterator[tuple[str, int]]:
 
 def _service(item: JsonObject) -> ApiService:
     metadata, spec = object_of(item, "metadata"), object_of(item, "spec")
+    hints = _hints(object_of(metadata, "annotations"))
     affinity = object_of(object_of(spec, "sessionAffinityConfig"), "clientIP")
     sticky = spec.get("sessionAffinity") == "ClientIP"
     return ApiService(
@@ -158,14 +170,25 @@ def _service(item: JsonObject) -> ApiService:
         affinity=(number_of(affinity, "timeoutSeconds") or _DEFAULT_AFFINITY) if sticky else None,
         health_check=number_of(spec, "healthCheckNodePort"),
         ports=tuple(_ports(spec)),
-        near=_asks_for_hints(metadata, spec),
+        near=hints != "none" or bool(text_of(spec, "trafficDistribution")),
+        hints=hints,
     )
 
 
-def _asks_for_hints(metadata: JsonObject, spec: JsonObject) -> bool:
-    annotations = object_of(metadata, "annotations")
-    asked = (text_of(annotations, name).lower() not in _NO_TOPOLOGY for name in _TOPOLOGY)
-    return bool(text_of(spec, "trafficDistribution")) or any(asked)
+def _hints(annotations: JsonObject) -> HintsAnnotation:
+    """Return what annotations say of hints.
+
+    The older one goes before the newer one, which is there since 1.27: then it is that any value counts.
+    Source: newBaseServiceInfo in pkg/proxy/serviceport.go, canUseTopology in pkg/proxy/topology.go, both of 1.29
+    and of 1.26.
+    """
+    if not annotations:
+        return "none"
+    if text_of(annotations, _HINTS) in _AUTO:
+        return "auto"
+    return (
+        "none" if text_of(annotations, _HINTS if _HINTS in annotations else _MODE) in _NO_HINTS else "other"
+    )
 
 
 def _ignored(metadata: JsonObject, spec: JsonObject) -> str:
@@ -187,12 +210,15 @@ def _load_balancer_ips(item: JsonObject) -> Iterator[str]:
             yield text_of(ingress, "ip")
 
 
-def _ports(spec: JsonObject) -> Iterator[ApiPort]:
+def _ports(spec: JsonObject) -> Iterable[ApiPort]:
+    """Return the ports; of those with one name and protocol, which the API refuses, kube-proxy takes the last."""
+    found: dict[tuple[str, str], ApiPort] = {}
     for port in objects_of(spec, "ports"):
         number = number_of(port, "port")
         if number is not None:
-            protocol = (text_of(port, "protocol") or "TCP").lower()
-            yield ApiPort(text_of(port, "name"), protocol, number, number_of(port, "nodePort") or None)
+            key = text_of(port, "name"), (text_of(port, "protocol") or "TCP").lower()
+            found[key] = ApiPort(*key, number, number_of(port, "nodePort") or None)
+    return found.values()
 
 
 # --- what belongs to them -----------------------------------------------------------------------------------

@@ -8,8 +8,9 @@ from iptviz.records import NamedTuple
 from iptviz.supplied.documents import JsonObject, number_of, object_of, objects_of, text_of, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
+_NO_HINTS: frozenset[str] = frozenset()
 _SERVICE_OF_SLICE = "kubernetes.io/service-name"
 
 
@@ -35,13 +36,15 @@ Owner = tuple[str, str]
 """Namespace and name of the service that objects belong to."""
 
 
-def endpoints_among(items: list[JsonObject]) -> dict[Port, list[ApiEndpoint]]:
-    """Return the endpoints by port: of slices, and of Endpoints where a service has no slice."""
+def endpoints_among(
+    items: list[JsonObject], others: Mapping[Owner, JsonObject]
+) -> dict[Port, list[ApiEndpoint]]:
+    """Return the endpoints by port: of slices, and of Endpoints: the `others`, of services that have no slice."""
     found: dict[Port, dict[tuple[str, int], ApiEndpoint]] = {}
     for owner, item in _slices(items):
         for port, endpoint in _of_slice(item):
             found.setdefault((*owner, *port), {})[endpoint[:2]] = endpoint
-    for owner, item in unsliced(items):
+    for owner, item in others.items():
         for port, endpoint in _of_endpoints(item):
             found.setdefault((*owner, *port), {})[endpoint[:2]] = endpoint
     return {port: list(endpoints.values()) for port, endpoints in found.items()}
@@ -54,14 +57,17 @@ def _slices(items: list[JsonObject]) -> Iterator[tuple[Owner, JsonObject]]:
         yield (text_of(metadata, "namespace") or "default", service), item
 
 
-def unsliced(items: list[JsonObject]) -> Iterator[tuple[Owner, JsonObject]]:
-    """Yield the Endpoints of services without a slice."""
-    sliced = {owner for owner, _ in _slices(items)}
-    for item in (item for item in items if item.get("kind") == "Endpoints"):
-        metadata = object_of(item, "metadata")
-        owner = text_of(metadata, "namespace") or "default", text_of(metadata, "name")
-        if owner not in sliced:
-            yield owner, item
+def unsliced(items: list[JsonObject]) -> dict[Owner, JsonObject]:
+    """Return the Endpoints of services without a slice."""
+    found = {_owner(item): item for item in items if item.get("kind") == "Endpoints"}
+    for owner, _ in _slices(items) if found else ():
+        found.pop(owner, None)
+    return found
+
+
+def _owner(item: JsonObject) -> Owner:
+    metadata = object_of(item, "metadata")
+    return text_of(metadata, "namespace") or "default", text_of(metadata, "name")
 
 
 def _of_slice(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
@@ -71,23 +77,22 @@ def _of_slice(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]
     """
     ports = [(_port_key(port), number_of(port, "port")) for port in objects_of(item, "ports")]
     for endpoint in objects_of(item, "endpoints"):
-        conditions = object_of(endpoint, "conditions")
-        portless = ApiEndpoint(
-            address=next(iter(texts_of(endpoint, "addresses")), ""),  # only the first is used
-            port=0,
-            node=text_of(endpoint, "nodeName") or None,
-            ready=conditions.get("ready") is not False,
-            serving=conditions.get("serving") is not False,
-            terminating=conditions.get("terminating") is True,
-            zone_hints=_names(object_of(endpoint, "hints"), "forZones"),
-            node_hints=_names(object_of(endpoint, "hints"), "forNodes"),
-            pod=_pod(object_of(endpoint, "targetRef")),
+        address = next(iter(texts_of(endpoint, "addresses")), "")  # only the first is used
+        if not address:
+            continue
+        conditions, hints = object_of(endpoint, "conditions"), object_of(endpoint, "hints")
+        rest = (
+            text_of(endpoint, "nodeName") or None,
+            conditions.get("ready") is not False,
+            conditions.get("serving") is not False,
+            conditions.get("terminating") is True,
+            _names(hints, "forZones") if hints else _NO_HINTS,
+            _names(hints, "forNodes") if hints else _NO_HINTS,
+            _pod(object_of(endpoint, "targetRef")),
         )
-        yield from (
-            (key, portless._replace(port=port))
-            for key, port in ports
-            if port is not None and portless.address
-        )
+        for key, port in ports:
+            if port is not None:
+                yield key, ApiEndpoint(address, port, *rest)
 
 
 def _of_endpoints(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoint]]:
@@ -105,8 +110,9 @@ def _of_endpoints(item: JsonObject) -> Iterator[tuple[tuple[str, str], ApiEndpoi
 
 def _pod(target: JsonObject) -> str:
     """Return the pod that an endpoint stands for, as people write it."""
-    names = text_of(target, "namespace"), text_of(target, "name")
-    return "/".join(filter(None, names)) if target.get("kind") == "Pod" else ""
+    if target.get("kind") != "Pod":
+        return ""
+    return "/".join(filter(None, (text_of(target, "namespace"), text_of(target, "name"))))
 
 
 def _names(item: JsonObject, key: str) -> frozenset[str]:

@@ -82,7 +82,7 @@ class Comparison:
         """
         found = [one for one in differences(wanted, have) if _counts(one, wanted, skipped)]
         policies = {one.kind for one in found}
-        for one in _joined(one for each in found for one in _ungoverned(each, policies)):
+        for one in _joined(one for each in found for one in _ungoverned(each, policies, wanted)):
             at = one.frontends[0] if one.frontends else have.usual
             base = Difference("", have.name, have.protocol, "", "", "", at.rule, of=have.service)
             yield from (self._with_pod(row, one, wanted) for row in _rows(one, base))
@@ -124,8 +124,8 @@ class Comparison:
             return ""
         if not known.ready:
             return "not-ready"
-        policy = wanted.internal_policy if frontend.kind == "cluster-ip" else wanted.external_policy
-        return "other-node" if policy == "Local" else "other-zone"
+        asked = _wanted_at(frontend, wanted)
+        return "other-node" if asked and asked.local_only else "other-zone"
 
 
 def _key(wanted: PortForm) -> tuple[str, str, str, str]:
@@ -150,8 +150,11 @@ def _counts(one: PortDifference, wanted: PortForm, skipped: Collection[str]) -> 
     return one.kind in _KINDS and not (isinstance(one, EndpointDifference) and one.follows)
 
 
-def _ungoverned(one: PortDifference, kinds: Collection[str]) -> Iterator[PortDifference]:
-    """Yield a difference without the frontends whose policy differs: then endpoints and shares do so, too."""
+def _ungoverned(one: PortDifference, kinds: Collection[str], wanted: PortForm) -> Iterator[PortDifference]:
+    """Yield a difference without the frontends whose policy differs: then endpoints and shares do so, too.
+
+    Where neither side keeps to the node, the policy is one that this kube-proxy does not mind there.
+    """
     if not isinstance(one, EndpointDifference):
         yield one
         return
@@ -159,9 +162,21 @@ def _ungoverned(one: PortDifference, kinds: Collection[str]) -> Iterator[PortDif
         frontend
         for frontend in one.frontends
         if f"{'internal' if frontend.kind == 'cluster-ip' else 'external'} policy" not in kinds
+        or not _keeps_to_node(frontend, _wanted_at(frontend, wanted))
     )
     if left:
         yield one._replace(frontends=left)
+
+
+def _keeps_to_node(*sides: FrontendForm | None) -> bool:
+    """Whether one of them uses the endpoints of the node alone, or may do so."""
+    return any(side is None or side.local_only is not False for side in sides)
+
+
+def _wanted_at(frontend: FrontendForm, wanted: PortForm) -> FrontendForm | None:
+    """Return what the API has for a frontend of the dump."""
+    place = frontend.address, frontend.port
+    return next((form for form in wanted.frontends if (form.address, form.port) == place), None)
 
 
 class _Shares(NamedTuple):

@@ -250,7 +250,7 @@ def _notes(dump: Dump, sides: _Sides, comparison: Comparison) -> Iterator[Item]:
         "Local" in {port.internal_policy, port.external_policy} for port in _wanted(sides)
     ):
         yield remark("policies-need-node")
-    if _hides_zone(cluster, node):
+    if _hides_zone(dump, cluster, node):
         yield remark("hints-need-zone", node=node)
     yield from _left_open(cluster, sides)
     skipped = sum(frontend.kind in sides.skipped for port in _wanted(sides) for frontend in port.frontends)
@@ -280,7 +280,11 @@ def _wanted(sides: _Sides) -> Iterator[PortForm]:
     yield from sides.missing
 
 
-def _hides_zone(cluster: ApiCluster, node: str | None) -> bool:
+def _hides_zone(dump: Dump, cluster: ApiCluster, node: str | None) -> bool:
     """Whether some service has topology hints, and nothing tells which of its endpoints the node uses."""
-    place = place_of(cluster, node, ANY_RELEASE)
-    return any(rests_on_hints(ends, place) for ends in cluster.endpoints.values())
+    place = place_of(cluster, node, era_of(dump).releases or ANY_RELEASE)
+    return place.zone is None and any(
+        rests_on_hints(cluster.endpoints.get(port, ()), place, service.hints)
+        for service in cluster.services
+        for port in service.keys
+    )

@@ -66,7 +66,7 @@ def text_of(item: JsonObject, key: str) -> str:
 def texts_of(item: JsonObject, key: str) -> tuple[str, ...]:
     """Return the texts of the list that a field holds."""
     value = item.get(key)
-    return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()
+    return tuple([entry for entry in value if isinstance(entry, str)]) if isinstance(value, list) else ()
 
 
 def number_of(item: JsonObject, key: str) -> int | None:

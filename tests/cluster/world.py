@@ -233,8 +233,10 @@ class World(NamedTuple):
 _NEWEST = 31
 _OLDER = {
     "draining": {24: shop("draining", "10.97.0.4")},  # what terminates serves since 1.26 (KEP-1669)
-    "node": {minor: shop("node", "10.97.1.3", _A, _C) for minor in (24, 30)},  # no hints of nodes before 1.34
-}
+    # no hints of nodes before 1.34, and before 1.31 none at all without an annotation
+    **{name: {minor: shop(name, f"10.97.1.{place}", _A, _B, _C) for minor in (24, 30)}
+       for place, name in enumerate(("zone", "close", "node"), 1)},
+}  # fmt: skip
 """What older releases made of services here."""
 
 

@@ -92,6 +92,13 @@ def test_a_balancer_without_node_ports_has_none() -> None:
     assert web.health_check is None
 
 
+def test_a_port_that_is_there_twice_is_one() -> None:
+    twice = service(ports=[{"name": "http", "port": 80}, {"name": "http", "port": 81}])
+    cluster = read_cluster([(json.dumps([twice]), "kubectl.json")])
+    (one,) = forms_of_api(cluster, 4, "node-1")
+    assert one.frontends[0].at == "10.96.0.9:81"  # serviceToServiceMap in pkg/proxy: the last one
+
+
 def test_an_address_of_two_kinds_is_one_frontend() -> None:
     web = ports(service(externalIPs=["203.0.113.1"]))["http"]
     assert [(one.kind, one.address) for one in web.frontends][1:3] == [
@@ -190,13 +197,18 @@ def test_where_the_node_is_not_known_a_policy_local_takes_some_of_all() -> None:
 
 
 def test_before_1_26_endpoints_that_end_may_be_none() -> None:
+    """KEP-1669: behind a gate since 1.22 for policy Local alone, and since 1.24 for policy Cluster."""
     ending = endpoint_slice(conditions(A, ready=False, serving=True, terminating=True))
-    for span, expected in (
-        (since(26), [{"10.0.0.1:8080"}]),
-        (since(22), [{"10.0.0.1:8080"}, set()]),
-        (releases((1, 21)), [set()]),
+    one: set[str] = {"10.0.0.1:8080"}
+    for span, inside, outside in (
+        (since(26), [one], [one]),
+        (since(22), [one, set()], [one, set()]),
+        (releases((24, 25)), [set(), one], [set(), one]),
+        (releases((22, 23)), [set()], [set(), one]),
+        (releases((1, 21)), [set()], [set()]),
     ):
-        assert sets(ports(WEB, ending, of=span)["http"].frontends[0]) == expected
+        cluster_ip, _, balancer, _ = ports(WEB, ending, of=span)["http"].frontends
+        assert (sets(cluster_ip), sets(balancer)) == (inside, outside)
 
 
 def test_slices_go_before_endpoints_and_several_slices_are_one() -> None:
@@ -229,11 +241,32 @@ def test_what_is_not_given_or_cut_off_is_not_told() -> None:
     assert not any(one.untold for one in ports(WEB, endpoint_slice())["http"].frontends)
 
 
+@pytest.mark.parametrize(
+    ("ips", "version", "of", "is_open"),
+    [
+        (["10.96.0.9"], 4, since(22), True),  # something may serve until it ends
+        (["10.96.0.9"], 4, releases((10, 21)), False),
+        (["10.96.0.9", "fd00::9"], 6, releases((10, 21)), True),  # Endpoints have the first family
+        (["10.96.0.9", "fd00::9"], 4, releases((10, 21)), False),
+    ],
+)
+def test_endpoints_leave_out_what_a_release_may_use(
+    ips: list[str], version: int, of: Releases, is_open: bool
+) -> None:
+    told = {
+        "kind": "Endpoints", "metadata": {"namespace": "shop", "name": "web"},
+        "subsets": [{"addresses": [{"ip": "10.0.0.7", "nodeName": "node-2"}], "ports": [{"name": "http", "port": 8080}]}],
+    }  # fmt: skip
+    web = ports(service(clusterIPs=ips), told, version=version, of=of)["http"]
+    outside = web.frontends[-1]  # the policy is Local, and nothing is on this node
+    assert ("endpoints" in outside.untold) == is_open
+
+
 # --- topology ------------------------------------------------------------------------------------------------
 
 ZONED = {"kind": "Node", "metadata": {"name": "node-1", "labels": {"topology.kubernetes.io/zone": "a"}}}
 UNZONED = {"kind": "Node", "metadata": {"name": "node-1"}}
-OLD, TODAY, LATER = releases((1, 20)), since(27), since(34)
+OLD, TODAY, LATER = releases((1, 20)), since(31), since(34)
 
 
 def end(number: int, zones: str = "", nodes: str = "", **more: Any) -> dict[str, Any]:
@@ -264,12 +297,13 @@ def numbers(frontend: FrontendForm) -> list[str]:
         ([end(1, "a"), end(2, "b"), end(3, conditions={"ready": False})], TODAY, ["1"]),
         ([end(1, "a", conditions={"ready": False}), end(2, "b")], TODAY, ["2"]),
         ([end(1, "a", conditions={"ready": False, "serving": True, "terminating": True})], TODAY, ["1"]),
-        ([end(1, "a"), end(2, "b")], since(21), ["1", "12"]),
+        ([end(1, "a"), end(2, "b")], since(21), ["1", "12"]),  # without an annotation: since 1.31
         ([end(1, "a"), end(2, "b")], OLD, ["12"]),
         # PreferSameNode: the node, else the zone, else all
         ([end(1, "a", "1"), end(2, "a", "2"), end(3, "b", "3")], LATER, ["1"]),
         ([end(1, "a", "1"), end(2, "a", "2"), end(3, "b", "3")], TODAY, ["1", "12"]),
-        ([end(1, "a", "1"), end(2, "a", "2"), end(3, "b", "3")], releases((27, 32)), ["12"]),
+        ([end(1, "a", "1"), end(2, "a", "2"), end(3, "b", "3")], releases((31, 32)), ["12"]),
+        ([end(1, "a", "1"), end(2, "a", "2"), end(3, "b", "3")], releases((33, 33)), ["12", "1"]),
         ([end(1, "a", "4"), end(2, "a", "2"), end(3, "b", "3")], LATER, ["12"]),
         ([end(1, "b", "4"), end(2, "b", "2")], LATER, ["12"]),
         ([end(1, "a", "1"), end(2, "a"), end(3, "b", "3")], LATER, ["12"]),
@@ -280,6 +314,45 @@ def numbers(frontend: FrontendForm) -> list[str]:
 def test_hints(ends: list[dict[str, Any]], of: Releases, expected: list[str]) -> None:
     inside = ports(WEB, endpoint_slice(*ends), ZONED, of=of)["http"].frontends[0]
     assert (numbers(inside), inside.may_be_fewer) == (expected, False)
+
+
+AWARE, MODE = "service.kubernetes.io/topology-aware-hints", "service.kubernetes.io/topology-mode"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "expected"),
+    [
+        # what each of 1.20, 1.21, 1.23, 1.24, 1.26, 1.27, 1.29, 1.30, 1.31, 1.33 and 1.37 uses; the usual one first
+        ({}, "12 12 12 12 12 12 12 12|1 1 1 1"),
+        ({AWARE: "Auto"}, "12 12|1 12|1 1 1 1 1 1 1 1 1"),
+        ({AWARE: "auto"}, "12 12|1 12|1 1 1 1 1 1 1 1 1"),
+        ({AWARE: "Auto", MODE: "Disabled"}, "12 12|1 12|1 1 1 1 1 1 1 1 1"),
+        ({MODE: "Auto"}, "12 12 12 12 12 1 1 1 1 1 1"),
+        ({AWARE: "example.com/mine"}, "12 12 12 12 12 1 1 1 1 1 1"),
+        ({MODE: "example.com/mine"}, "12 12 12 12 12 1 1 1 1 1 1"),
+        ({AWARE: "Disabled", MODE: "Auto"}, "12 12 12 12 12 12 12 12|1 1 1 1"),
+        ({AWARE: "", MODE: "Auto"}, "12 12 12 12 12 12 12 12|1 1 1 1"),
+        ({MODE: "disabled"}, "12 12 12 12 12 12 12 12|1 1 1 1"),
+    ],
+)
+def test_releases_mind_hints_of_zones_by_annotations(annotations: dict[str, str], expected: str) -> None:
+    """By pkg/proxy/topology.go of 1.22 (FilterEndpoints), 1.26, 1.29 and 1.30 (canUseTopology) and 1.33."""
+    asking = WEB | {"metadata": WEB["metadata"] | {"annotations": annotations}}
+    items = asking, endpoint_slice(end(1, "a"), end(2, "b")), ZONED
+    found = [
+        "|".join(numbers(ports(*items, of=releases((minor, minor)))["http"].frontends[0]))
+        for minor in (20, 21, 23, 24, 26, 27, 29, 30, 31, 33, 37)
+    ]
+    assert " ".join(found) == expected
+
+
+def test_hints_that_a_release_ignores_leave_nothing_open() -> None:
+    items = WEB, endpoint_slice(end(1, "a", "1"), end(2, "b", "2"))
+    for node in (None, "node-1"):
+        inside = ports(*items, node=node, of=releases((24, 29)))["http"].frontends[0]
+        assert (numbers(inside), inside.may_be_fewer) == (["12"], False)
+    inside = ports(*items, of=LATER)["http"].frontends[0]  # its zone is not known, and does not matter
+    assert (numbers(inside), inside.may_be_fewer) == (["1"], False)
 
 
 def test_policies_local_mind_no_hints() -> None:
@@ -326,11 +399,13 @@ def test_a_node_without_a_zone_uses_all() -> None:
         ("cluster-ip", "Local", "Local", 24, ("Local",)),
         ("cluster-ip", "Local", "Cluster", 23, ("Local",)),
         ("cluster-ip", "Local", "Local", 23, ("Cluster",)),
-        ("cluster-ip", "Local", "Cluster", 21, ("Local", "Cluster")),
+        ("cluster-ip", "Local", "Cluster", 21, ("Cluster", "Local")),
         ("cluster-ip", "Local", "Cluster", 20, ("Cluster",)),
         ("node-port", "Local", "Cluster", 30, ("Cluster",)),
         ("node-port", "Local", "Cluster", 22, ("Local",)),
         ("node-port", "Cluster", "Local", 10, ("Local",)),
+        ("node-port", "Cluster", "Local", 5, ("Local",)),
+        ("node-port", "Cluster", "Local", 4, ("Cluster",)),
         ("load-balancer-ip", "Local", "Local", 23, ("Local",)),
         ("external-ip", "Cluster", "Local", 20, ("Local",)),
         ("external-ip", "Cluster", "Local", 18, ("Local", "Cluster")),

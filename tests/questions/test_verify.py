@@ -159,6 +159,22 @@ def test_an_extra_endpoint_is_told_with_its_share_and_line(tmp_path: Path) -> No
     assert one.line
 
 
+@pytest.mark.parametrize(
+    ("era", "expected"),
+    [("1.16", ["extra-endpoint", "policy"]), ("1.20", ["extra-endpoint"]), ("1.27", ["policy"])],
+)
+def test_a_policy_that_nobody_minds_hides_no_endpoint(era: str, expected: list[str], tmp_path: Path) -> None:
+    """Up to 1.20 an internal policy Local changes nothing: a stale endpoint is one, whatever the policy."""
+
+    def local(found: Objects) -> None:
+        (web,) = (one for one in found if one["metadata"].get("name") == "service-0" and "spec" in one)
+        web["spec"]["internalTrafficPolicy"] = "Local"
+        found[-1]["endpoints"].pop()
+
+    result = verified(cluster(era, node_ports=False), tmp_path, local)
+    assert sorted(kind for kind, *_ in kinds(result)) == expected
+
+
 def test_policy_local_is_compared_with_this_nodes_endpoints(tmp_path: Path) -> None:
     one = cluster(local_only=True, local=2)
 

@@ -127,6 +127,8 @@ def test_an_endpoint_of_another_node_or_zone_is_said_to_be_so(tmp_path: Path) ->
         slice_of(found)["endpoints"][0]["nodeName"] = THERE
 
     def hinted(found: Objects) -> Objects:
+        (service,) = (one for one in found if "spec" in one and one["metadata"]["name"] == "service-0")
+        service["metadata"]["annotations"] = {"service.kubernetes.io/topology-aware-hints": "Auto"}
         for end, zone in zip(slice_of(found)["endpoints"], "aab", strict=True):
             hint(end, "forZones", zone)
         return [*found, ZONES]

@@ -94,6 +94,8 @@ def _endpoints(pair: FrontendPair) -> Iterator[EndpointDifference]:
     before, after = by_text(old), by_text(new)
     told = "shares" not in hidden and are_told(before) and are_told(after)
     even = are_even(before), are_even(after)
+    if all(even) and before.keys() == after.keys():
+        return
     for one, other in _moved(pair, before, after):
         yield EndpointDifference(_kind_of_move(one, other), one, other, (pair.new,), even)
     if told and "endpoints" not in hidden:

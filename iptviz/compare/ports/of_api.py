@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cache
 from typing import TYPE_CHECKING
 
-from iptviz.cluster.usable import place_of, usable
+from iptviz.cluster.usable import TERMINATING, place_of, usable
 from iptviz.compare.ports.form import EndpointForm, FrontendForm, PortForm
 from iptviz.kube.names import ServiceName
 from iptviz.kube.releases import OLDEST, since
@@ -114,7 +114,10 @@ class _PortMaker:
 
     def _may_have_more(self, chosen: _Chosen) -> bool:
         """Whether Endpoints leave them out: those of the other family, and what serves while it terminates."""
-        return self._service.by_endpoints and not chosen.endpoints
+        if chosen.endpoints or not self._service.by_endpoints:
+            return False
+        of_two = len({":" in address for address in self._service.cluster_ips}) > 1
+        return self._place.may_do(TERMINATING["Local"]) or (of_two and not self._ends)
 
     def _may_have_hints(self, policies: tuple[Policy, ...]) -> bool:
         """Whether hints may leave endpoints to other nodes, and are not told: Endpoints have none."""
@@ -122,7 +125,7 @@ class _PortMaker:
 
     def _choose(self, policies: tuple[Policy, ...]) -> _Chosen:
         if policies not in self._chosen:
-            found = [usable(self._ends, policy, self._place) for policy in policies]
+            found = [usable(self._ends, policy, self._place, self._service.hints) for policy in policies]
             sets = list(dict.fromkeys(each for one in found for each in one.sets))
             fewer = any(one.may_be_fewer for one in found)
             first = tuple(dict.fromkeys(end for each in sets for end in each)) if fewer else sets[0]
@@ -149,30 +152,34 @@ def _forms(ends: Ends) -> Iterator[EndpointForm]:
 _NODES_OWN_FILTERED = frozenset({22, 23})
 """Releases that left out endpoints of other nodes for an internal policy Local, be it for clients outside too."""
 
+_SINCE_MINDED = {"external-ip": 20, "node-port": 5}
+"""The first releases that minded an external policy Local for frontends of a kind."""
+
 
 @cache
 def policies_minded(kind: str, internal: str, external: str, releases: Releases) -> tuple[Policy, ...]:
     """Return the policies by which a frontend may choose its endpoints: those of the newest release first.
 
-    An internal policy is minded since 1.22 (1.21 behind a gate); up to 1.23 it also takes endpoints from clients
-    outside, and is without effect beside an external policy Local. That is minded for external IPs since 1.20.
+    An internal policy is minded since 1.22 (1.21 behind a gate that is off); up to 1.23 it also takes endpoints
+    from clients outside, and is without effect beside an external policy Local. That is minded for load balancers
+    since 1.4, for node ports since 1.5, for external IPs since 1.20.
     """
     found = (_minded(kind, internal, external, minor) for minor in sorted(releases, reverse=True))
     return tuple(dict.fromkeys(policy for policies in found for policy in policies))
 
 
 def _minded(kind: str, internal: str, external: str, minor: int) -> tuple[Policy, ...]:
-    either: tuple[Policy, ...] = ("Local", "Cluster")
     if kind == "cluster-ip":
         if internal != "Local" or minor < 21:
             return ("Cluster",)
         if minor == 21:
-            return either
+            return ("Cluster", "Local")
         ineffective = minor in _NODES_OWN_FILTERED and external == "Local"
         return ("Cluster",) if ineffective else ("Local",)
     if external == "Local":
-        by_address = kind == "external-ip" and minor < 20
-        return ("Local",) if not by_address else either if minor > 17 else ("Cluster",)
+        if minor >= _SINCE_MINDED.get(kind, 0):
+            return ("Local",)
+        return ("Local", "Cluster") if minor > 17 else ("Cluster",)
     filtered = internal == "Local" and minor in _NODES_OWN_FILTERED
     return ("Local",) if filtered else ("Cluster",)
 
