@@ -118,6 +118,27 @@ def test_dumps_of_two_backends_are_equal_and_that_they_are_of_two_is_told() -> N
     assert "note: written by different backends: OLD legacy, NEW nf_tables\n" in done.stdout
 
 
+# --- the order within a service's chain ------------------------------------------------------------------------
+
+STICKY = Service("sticky", "10.96.7.4", PODS, port_name="http", affinity=10800)
+SUFFIX = kubeproxy.chain_hash("default/sticky:httptcp")
+ASKED_FIRST = {
+    "what marks for masquerading": r"(?m)^(-A KUBE-SVC-\S+ ! -s .*\n)((?:-A KUBE-SVC-.* -m recent .*\n)+)",
+    "what knows the client": r"(?m)^(-A KUBE-SVC-.* -m recent .*\n)(-A KUBE-SVC-.* -m statistic .*\n)",
+}
+
+
+@pytest.mark.parametrize("what", ASKED_FIRST)
+def test_what_a_services_chain_asks_before_it_chooses_counts(what: str) -> None:
+    written = text(STICKY)
+    other, times = re.subn(ASKED_FIRST[what], r"\2\1", written)
+    assert times == 1
+    for old, new in ((written, other), (other, written)):
+        found = differing(old, new)
+        assert found["differs"], found
+        assert [one["chain"] for one in found["chains"]["changed"]] == [f"KUBE-SVC-{SUFFIX}"]
+
+
 # --- services --------------------------------------------------------------------------------------------------
 
 
