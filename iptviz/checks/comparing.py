@@ -91,6 +91,11 @@ _PROPERTIES = {
 }
 
 
+def _findings_not_compared(*, count: int, family: str) -> str:
+    noun = "finding" if count == 1 else "findings"
+    return f"{count:,} {noun} of check in {family} rules: rules that one side does not show may decide"
+
+
 def _namespace_on_no_side(*, typed: str, names: Sequence[str]) -> str:
     return f"no service in namespace {quoted(typed)} on either side{f'; {meant(names)}' if names else ''}"
 
@@ -111,6 +116,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "table-not-compared": _table_not_compared,
     "fact-not-compared": _fact_not_compared,
     "property-not-compared": _property_not_compared,
+    "findings-not-compared": _findings_not_compared,
     "only-services": "other chains and rules, findings of check (--services-only)",
     "only-namespace": "services of other namespaces, other chains and rules, findings of check "
     "(--namespace {namespace})",

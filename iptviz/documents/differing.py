@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from iptviz.checks.causes import failure_text, place_of
 from iptviz.checks.wording import percent
 from iptviz.engine.condition import clauses
-from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -30,7 +29,7 @@ KINDS = {
 
 def frontend_text(form: FrontendForm) -> str:
     """Return a frontend as people write it, with its kind."""
-    return f"{KINDS.get(form.kind, form.kind)} {join_endpoint(form.address or '', form.port)}"
+    return f"{KINDS.get(form.kind, form.kind)} {form.unled or form.at}"
 
 
 def property_texts(differing: PropertyDifference) -> tuple[str, str, str]:

@@ -22,7 +22,14 @@ from iptviz.paths.fares import reached_in
 from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.document import document_of
 from iptviz.questions.finding_changes import FindingChanges, finding_changes
-from iptviz.questions.pairing import hiding_of, paired, services_in, unpaired, with_shared_evidence
+from iptviz.questions.pairing import (
+    findings_hidden,
+    hiding_of,
+    paired,
+    services_in,
+    unpaired,
+    with_shared_evidence,
+)
 from iptviz.questions.wanted import INFO
 from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
 from iptviz.records import NamedTuple
@@ -194,7 +201,10 @@ def _pair(nodes: tuple[Snapshot, Snapshot], pair: Pair, asked: _Asked, progress:
     is_shown = not list(services_in(pair))
     ports = compared(old.forms, new.forms, hiding_of(nodes, pair)) if is_shown else None
     counts = len(old.forms), len(new.forms)
-    findings = finding_changes(old.findings, new.findings, pair[1].family)
+    hiding = findings_hidden(nodes, pair)
+    findings = finding_changes(old.findings, new.findings, pair[1].family).where_shown(
+        old_hides=hiding[0], new_hides=hiding[1]
+    )
     del old, new  # what is the same on both sides is no longer needed
     chains = None if asked.services_only else _chains(nodes, pair, ports)
     found = PairDiff(*pair, ports, counts, chains, findings)
@@ -293,6 +303,8 @@ def _uncompared(pairs: Sequence[PairDiff]) -> Iterator[Item]:
                 )
             for fact, sides in pair.chains.untold:
                 yield remark("fact-not-compared", fact=fact, sides=sides)
+        if count := pair.findings.open:
+            yield remark("findings-not-compared", count=count, family=family)
 
 
 def _not_asked(asked: _Asked) -> Iterator[Item]:

@@ -359,6 +359,34 @@ def test_what_is_known_of_one_side_alone_makes_no_difference(tmp_path: Path) -> 
     assert [one["id"] for one in found["findings"]] == ["forwarding-off"]
 
 
+POLICIES = (FIXTURES / "policies-today/dump.rules").read_text()
+CUTS = {
+    "between the tables": POLICIES.index("*nat"),
+    "in the declarations of nat": POLICIES.index(":KUBE-SEP"),
+    "before a chain to which no rule leads yet": POLICIES.index("-A KUBE-EXT-BILYYKAKWI7RYELB"),
+    "in a comment of a rule that leads to a service": POLICIES.index("dns-tcp cluster IP"),
+    "behind half of the services": POLICIES.index("-A KUBE-SERVICES -d 203.0.113.20"),
+}
+
+
+@pytest.mark.parametrize("where", CUTS)
+def test_wherever_a_dump_ends_too_early_nothing_is_said_to_differ(where: str) -> None:
+    cut = POLICIES[: CUTS[where]]
+    for old, new in ((POLICIES, cut), (cut, POLICIES)):
+        found = differing(old, new)
+        told = found["services"] or {}  # where nothing of nat is left, none is shown
+        assert not any(told.get(change) for change in ("added", "removed", "changed"))
+        assert not [one for one in (*found["findings"], *found["findings_gone"]) if one["severity"] != "info"]
+        assert not found["differs"]
+        assert [one for one in found["not_compared"] if one.endswith("one side does not show may decide")]
+
+
+def test_a_finding_of_a_cut_dump_that_what_is_cut_off_cannot_undo_is_told() -> None:
+    dropping = with_filter(POLICIES, "-A FORWARD -j DROP")
+    found = differing(POLICIES, dropping[: dropping.index("*nat")])
+    assert "forward-drop" in {one["id"] for one in found["findings"]}
+
+
 def test_what_a_cut_dump_lacks_is_not_compared() -> None:
     written = text(WEB)
     cut = (

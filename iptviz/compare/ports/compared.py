@@ -41,7 +41,9 @@ def compared(old: Iterable[PortForm], new: Iterable[PortForm], hiding: Sides = N
 
     `hiding` is what either side may have and not show: that it lacks it is not said.
     """
+    old, new = tuple(old), tuple(new)
     both, removed, added = matched_ports(old, new)
+    removed, added = _not_elsewhere(removed, new), _not_elsewhere(added, old)
     unlike = [pair for pair in both if not _are_alike(*pair)]
     untold = Counter(what for pair in unlike for what in not_compared(*pair, hiding))
     gone = tuple(port for port in removed if not hiding[1].port(port))
@@ -55,6 +57,19 @@ def compared(old: Iterable[PortForm], new: Iterable[PortForm], hiding: Sides = N
         compared=len(both),
         not_compared=dict(+untold),
     )
+
+
+def _not_elsewhere(alone: Iterable[PortForm], others: Iterable[PortForm]) -> list[PortForm]:
+    """Return ports of one side alone but for more that an excerpt has of one of them, or of the other side's.
+
+    Of a chain to which no rule leads there, not even the protocol is known.
+    """
+    alone = list(alone)
+    whole = [port for port in alone if any(form.kind != CHAIN for form in port.frontends)]
+    if len(whole) == len(alone):
+        return alone
+    known = {text for port in (*whole, *others) for text in (port.suffix, port.service.text) if text}
+    return [port for port in alone if port in whole or known.isdisjoint((port.suffix, port.service.text))]
 
 
 def _are_alike(old: PortForm, new: PortForm) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.compare.ports.shares import differ
 from iptviz.errors import DumpError
-from iptviz.paths.fares import OF_SERVICES
+from iptviz.paths.fares import OF_SERVICES, WELL
 from iptviz.paths.model import CLIENT_KINDS
 from iptviz.records import NamedTuple
 
@@ -46,6 +46,11 @@ def fares_differing(
             clients.append(client)
     for clients, pair in alike.values():
         yield tuple(clients), pair
+
+
+def surely_otherwise(old: Fare, new: Fare) -> bool:
+    """Whether all connections work on one side and some surely fail on the other."""
+    return (old.word in WELL and new.fails) or (new.word in WELL and old.fails)
 
 
 def _by_client(fares: Iterable[Fare]) -> dict[str, Fare]:
