@@ -290,6 +290,26 @@ def test_another_difference_of_such_a_service_is_no_part_of_that() -> None:
     assert other["services"]["changed"]
 
 
+ADMIN = Service(
+    "admin", "10.96.7.5", (("10.244.1.4", 8080), ("10.244.2.4", 8080)), load_balancer_ips=("203.0.113.5",),
+    source_ranges=("192.0.2.0/25",), node_port=30085,
+)  # fmt: skip
+
+
+def of_pods(network: str, *services: Service) -> str:
+    """The dump of a node that masquerades all but its own pods."""
+    return kubeproxy.saved(Cluster((*BASICS, *services), pod_cidr=network))
+
+
+def test_two_nodes_with_pods_of_their_own_treat_a_service_with_source_ranges_alike() -> None:
+    one, other = (of_pods(network, ADMIN) for network in ("10.244.1.0/24", "10.244.2.0/24"))
+    assert differing(one, other)["differs"]
+    found = differing(one, other, ignore_local=True)
+    assert not found["differs"], found["services"]
+    wider = of_pods("10.244.2.0/24", replace(ADMIN, source_ranges=("192.0.2.0/24",)))
+    assert differing(one, wider, ignore_local=True)["differs"]
+
+
 # --- what cannot be compared -----------------------------------------------------------------------------------
 
 IPVS = (

@@ -64,7 +64,7 @@ def _differ(old: Fare, new: Fare, scale: Callable[[], Scale]) -> bool:
     return (
         old.word != new.word
         or any(_fail_otherwise(*pair, scale()) for pair in bounds)
-        or _whys(old) != _whys(new)
+        or whys(old) != whys(new)
     )
 
 
@@ -75,7 +75,7 @@ def _fail_otherwise(old: Fraction, new: Fraction, scale: Scale) -> bool:
     return differ(old, new, scale.slack) and differ(before, after, slack)
 
 
-def _whys(fare: Fare) -> frozenset[object]:
+def whys(fare: Fare) -> frozenset[object]:
     """Return why connections fail or lose their source, wherever the rules stand that decide it."""
     failures = ((_cause_key(failure.cause), when_key(failure.when)) for failure in fare.failures)
     rewrites = ((_decider_key(rewrite.by), when_key(rewrite.when)) for rewrite in fare.rewrites)
