@@ -449,6 +449,18 @@ def test_what_cannot_be_asked_is_said_in_a_line(arguments: tuple[str, ...], said
     assert [(FIXTURES / f"changed/{name}.rules").read_bytes() for name in ("new", "old")] == before
 
 
+def test_the_node_of_a_bundle_is_compared_with_a_file_that_tells_no_node(tmp_path: Path) -> None:
+    several = str(tmp_path / "nodes.tar")
+    with tarfile.open(several, "w") as archive:
+        archive.add(BEFORE, "node-1/rules")
+        archive.add(TODAY, "node-2/rules")
+    assert "pick one with --node NAME" in run("diff", several, TODAY).stderr
+    for sides in ((several, TODAY), (TODAY, several)):
+        assert run("diff", "--node", "node-2", *sides).returncode == 0
+        assert run("diff", "--node", "node-1", *sides).returncode == 1
+        assert 'no dump of node "node-3"' in run("diff", "--node", "node-3", *sides).stderr
+
+
 def test_objects_of_the_api_are_no_side_and_verify_is_named(tmp_path: Path) -> None:
     path = tmp_path / "kubectl.json"
     path.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": []}))
