@@ -32,13 +32,14 @@ def _services_not_compared(*, side: str, source: str, because: Remark) -> str:
 
 
 def _table_not_compared(*, family: str, table: str, sides: Sequence[str], why: str) -> str:
-    return f"all of {family} {table}: {_sides(sides)} {_WHY[why]}"
+    return f"{_HOW_MUCH.get(why, 'parts')} of {family} {table}: {_sides(sides)} {_WHY[why]}"
 
 
 def _sides(sides: Sequence[str]) -> str:
     return " and ".join(SIDES[side] for side in sides)
 
 
+_HOW_MUCH = {"not-shown": "all"}
 _WHY = {
     "not-shown": "may have rules there that the dump does not show",
     "cut": "may have rules there that were cut off",

@@ -127,10 +127,18 @@ def compared_text(result: DiffResult) -> str:
     """Return what was looked at on both sides."""
     ports = sum(pair.ports.compared for pair in result.pairs if pair.ports)
     parts = [counted(ports, "service port")] if any(pair.ports is not None for pair in result.pairs) else []
-    if chains := [pair for pair in result.pairs if pair.chains is not None]:
-        tables = sum(len({*pair.old.tables, *pair.new.tables}) for pair in chains)
+    if any(pair.chains is not None for pair in result.pairs):
+        tables = sum(len(_compared_tables(pair)) for pair in result.pairs)
         parts += [counted(tables, "table"), "findings of check"]
     return ", ".join(parts) or "nothing"
+
+
+def _compared_tables(pair: PairDiff) -> set[str]:
+    """Return the tables that one side has and the other shows, too, or surely has not."""
+    if pair.chains is None:
+        return set()
+    hidden = {one.table for one in pair.chains.uncompared if one.why == "not-shown"}
+    return {*pair.old.tables, *pair.new.tables} - hidden
 
 
 # --- the parts -------------------------------------------------------------------------------------------------

@@ -407,6 +407,17 @@ def test_a_finding_of_a_cut_dump_that_what_is_cut_off_cannot_undo_is_told() -> N
     assert "forward-drop" in {one["id"] for one in found["findings"]}
 
 
+def test_what_a_table_that_is_not_shown_may_decide_is_no_difference() -> None:
+    whole = text(ADMIN, WEB)
+    nat = "# iptables-save -t nat\n" + whole[whole.index("*nat") :]
+    dropping = with_filter(whole, "-A FORWARD -d 10.244.1.4/32 -j DROP")
+    for old, new in ((whole, nat), (nat, whole), (dropping, nat), (nat, dropping)):
+        told = differing(old, new)
+        assert told["services"]["changed"] == []
+        assert [one for one in told["not_compared"] if one.startswith("reachability of")]
+    assert differing(dropping, whole)["services"]["changed"]
+
+
 def test_what_a_cut_dump_lacks_is_not_compared() -> None:
     written = text(WEB)
     cut = (

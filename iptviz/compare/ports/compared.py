@@ -14,11 +14,13 @@ from iptviz.compare.ports.differences import (
     FrontendDifference,
     PortChanges,
     PropertyDifference,
+    ReachedDifference,
 )
 from iptviz.compare.ports.form import FrontendForm
 from iptviz.compare.ports.frontends import FrontendPair, frontend_differences
 from iptviz.compare.ports.hiding import NOTHING_HIDDEN
 from iptviz.compare.ports.matching import matched_frontends, matched_ports
+from iptviz.compare.ports.reach import deciders
 from iptviz.kube.frontends import CHAIN
 
 if TYPE_CHECKING:
@@ -121,16 +123,29 @@ _HIDDEN: dict[str, NotCompared] = {
     "frontend removed": "frontends",
     "frontend added": "frontends",
     "health check": "health check",
+    "reached": "reached",
 }
 """What is not compared, by the difference that is not told."""
 
 
 def _may_be_hidden(one: PortDifference, hiding: Sides) -> bool:
     """Whether a side that seems to lack something may have it."""
+    if isinstance(one, ReachedDifference):
+        return _may_decide_alike(one, hiding)
     sides = [side for side, value in zip(hiding, (one.old, one.new), strict=True) if value is None]
     if isinstance(one, FrontendDifference):
         return any(side.frontend(form) for side in sides for form in one.frontends)
     return one.kind == "health check" and any(side.health_checks for side in sides)
+
+
+def _may_decide_alike(one: ReachedDifference, hiding: Sides) -> bool:
+    """Whether what decides how clients fare on one side may be on the other side and not be shown."""
+    told = [
+        (by, side) for fare, side in zip((one.new, one.old), hiding, strict=True) for by in deciders(fare)
+    ]
+    if not told:  # rules that single out clients decide, which a fare does not name
+        return hiding[0].lacks_rules_of(hiding[1]) or hiding[1].lacks_rules_of(hiding[0])
+    return any(side.chain(by.table, by.chain) for by, side in told if by.table and by.chain)
 
 
 # --- frontends -----------------------------------------------------------------------------------------------

@@ -53,6 +53,12 @@ def surely_otherwise(old: Fare, new: Fare) -> bool:
     return (old.word in WELL and new.fails) or (new.word in WELL and old.fails)
 
 
+def deciders(fare: Fare) -> Iterator[Decider]:
+    """Yield the rules and policies by which connections fail, or lose their source."""
+    yield from (failure.cause.by for failure in fare.failures if failure.cause.by is not None)
+    yield from (rewrite.by for rewrite in fare.rewrites)
+
+
 def _by_client(fares: Iterable[Fare]) -> dict[str, Fare]:
     return {client: fare for fare in fares for client in fare.clients}
 
