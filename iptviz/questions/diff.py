@@ -66,11 +66,11 @@ class PairDiff(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """Whether anything differs that is more than information."""
+        """Whether anything differs that is more than information, and does something."""
         found = (*self.findings.new, *self.findings.gone)
         return (
             bool(self.ports and self.ports.differ)
-            or any(map(tells, self.told_chains))
+            or any(tells(one) and not one.inert for one in self.told_chains)
             or any(one.severity != INFO for one in found)
         )
 

@@ -82,7 +82,7 @@ def _clauses(result: DiffResult) -> Iterator[str]:
     worse = sum(is_worse(port) for one in ports for port in one.changed)
     yield _joined("service port", counts) + (f" ({worse:,} less well reached)" if worse else "")
     yield f"{counted(single, 'service port')} reached otherwise by single clients" if single else ""
-    yield _rules_clause([change for pair in result.pairs for change in told_of(pair)])
+    yield _rules_clause([change for pair in result.pairs for change in told_of(pair) if not change.inert])
     found = [pair.findings for pair in result.pairs]
     news = sum(len(one.new) for one in found) - sum(_infos(one.new) for one in found)
     gone = sum(len(one.gone) for one in found) - sum(_infos(one.gone) for one in found)

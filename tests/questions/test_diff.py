@@ -118,6 +118,19 @@ def test_dumps_of_two_backends_are_equal_and_that_they_are_of_two_is_told() -> N
     assert "note: written by different backends: OLD legacy, NEW nf_tables\n" in done.stdout
 
 
+def test_an_empty_chain_to_which_no_rule_leads_is_told_and_is_no_difference() -> None:
+    written = text(WEB)
+    less = re.sub(r"(?m)^:KUBE-(?:PROXY|KUBELET)-CANARY .*\n", "", written)
+    for old, new, kind in ((written, less, "removed"), (less, written, "added")):
+        found = differing(old, new)
+        assert not found["differs"]
+        assert {one["chain"] for one in found["chains"][kind]} == {"KUBE-PROXY-CANARY", "KUBE-KUBELET-CANARY"}
+    used = less.replace("-A INPUT ", "-A INPUT -j KUBE-NEW\n-A INPUT ", 1).replace(
+        ":KUBE-FORWARD", ":KUBE-NEW - [0:0]\n:KUBE-FORWARD"
+    )
+    assert differing(less, used)["differs"]
+
+
 # --- the order within a service's chain ------------------------------------------------------------------------
 
 STICKY = Service("sticky", "10.96.7.4", PODS, port_name="http", affinity=10800)
