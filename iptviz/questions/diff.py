@@ -320,7 +320,7 @@ def _notes(pairs: Sequence[PairDiff], asked: _Asked) -> Iterator[Item]:
         if None not in backends and backends[0] != backends[1]:
             yield remark("backends-differ", old=backends[0], new=backends[1])
         eras = [era_of(dump) for dump in pair[:2]]
-        if all(era.dated for era in eras) and not eras[0].releases & eras[1].releases:
+        if pair.ports and all(era.dated for era in eras) and not eras[0].releases & eras[1].releases:
             yield remark("eras-differ", old_era=era_remark(eras[0]), new_era=era_remark(eras[1]))
     if count := sum(pair.set_aside for pair in pairs):
         yield remark("local-set-aside", count=count)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.compare.chains.forms import ChainChange
+    from iptviz.compare.ports.differences import PortChanges
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.diff import DiffResult, PairDiff
     from iptviz.view.blocks import Block
@@ -80,7 +81,11 @@ def _clauses(result: DiffResult) -> Iterator[str]:
     }
     single = sum(for_single_clients(port) for one in ports for port in one.changed)
     worse = sum(is_worse(port) for one in ports for port in one.changed)
-    yield _joined("service port", counts) + (f" ({worse:,} less well reached)" if worse else "")
+    yield (
+        _no_port(ports)
+        + _joined("service port", counts)
+        + (f" ({worse:,} less well reached)" if worse else "")
+    )
     yield f"{counted(single, 'service port')} reached otherwise by single clients" if single else ""
     yield _rules_clause([change for pair in result.pairs for change in told_of(pair) if not change.inert])
     found = [pair.findings for pair in result.pairs]
@@ -92,6 +97,15 @@ def _clauses(result: DiffResult) -> Iterator[str]:
             *([f"{gone:,} gone"] if gone and news else [f"{counted(gone, 'finding')} gone"] if gone else []),
         ]
     )
+
+
+def _no_port(ports: Sequence[PortChanges]) -> str:
+    """Return that no service port differs, where all that clients meet was compared: what most ask first."""
+    known = all(one.compared and _MET.isdisjoint(one.not_compared) for one in ports)
+    return "no service port" if ports and known and not any(one.differ for one in ports) else ""
+
+
+_MET = frozenset({"services", "frontends", "endpoints", "shares", "port", "reached"})
 
 
 def _infos(findings: Sequence[object]) -> int:

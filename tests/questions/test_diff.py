@@ -131,6 +131,19 @@ def test_an_empty_chain_to_which_no_rule_leads_is_told_and_is_no_difference() ->
     assert differing(less, used)["differs"]
 
 
+def test_that_no_service_port_differs_is_said_first_where_all_were_compared(tmp_path: Path) -> None:
+    written = text(WEB)
+    dropping = with_filter(written, "-A FORWARD -p icmp -j DROP")
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text(written)
+    new.write_text(dropping)
+    said = run("diff", str(old), str(new)).stdout
+    assert said.startswith("Differs  no service port; 1 rule of FORWARD changed\n"), said
+    new.write_text(dropping[: dropping.index("*nat") + 900])
+    said = run("diff", str(old), str(new)).stdout
+    assert said.startswith("Differs  1 rule of FORWARD changed\n"), said
+
+
 # --- the order within a service's chain ------------------------------------------------------------------------
 
 STICKY = Service("sticky", "10.96.7.4", PODS, port_name="http", affinity=10800)
