@@ -32,13 +32,14 @@ def _services_not_compared(*, side: str, source: str, because: Remark) -> str:
 
 
 def _table_not_compared(*, family: str, table: str, sides: Sequence[str], why: str) -> str:
-    return f"all of {family} {table}: {_sides(sides)} {_WHY[why]}"
+    return f"{_HOW_MUCH.get(why, 'parts')} of {family} {table}: {_sides(sides)} {_WHY[why]}"
 
 
 def _sides(sides: Sequence[str]) -> str:
     return " and ".join(SIDES[side] for side in sides)
 
 
+_HOW_MUCH = {"not-shown": "all"}
 _WHY = {
     "not-shown": "may have rules there that the dump does not show",
     "cut": "may have rules there that were cut off",
@@ -91,6 +92,11 @@ _PROPERTIES = {
 }
 
 
+def _findings_not_compared(*, count: int, family: str) -> str:
+    noun = "finding" if count == 1 else "findings"
+    return f"{count:,} {noun} of check in {family} rules: rules that one side does not show may decide"
+
+
 def _namespace_on_no_side(*, typed: str, names: Sequence[str]) -> str:
     return f"no service in namespace {quoted(typed)} on either side{f'; {meant(names)}' if names else ''}"
 
@@ -111,6 +117,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "table-not-compared": _table_not_compared,
     "fact-not-compared": _fact_not_compared,
     "property-not-compared": _property_not_compared,
+    "findings-not-compared": _findings_not_compared,
     "only-services": "other chains and rules, findings of check (--services-only)",
     "only-namespace": "services of other namespaces, other chains and rules, findings of check "
     "(--namespace {namespace})",

@@ -71,7 +71,8 @@ def as_asked(
         PacketError: an argument that should be a condition is none.
     """
     found = dict(typed)
-    meant = Meant(family, typed.get("node"))
+    compared = any(kind is Named.OLDER_DUMP and typed[name] is not None for name, kind in named.items())
+    meant = Meant(family, typed.get("node"), compared)
     for kind, read in _READ.items():
         found |= {
             name: read(value, options, progress, meant)

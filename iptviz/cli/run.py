@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 
 class Meant(NamedTuple):
-    """What a question tells of the dump that is meant: its family, and the name that the API has for its node."""
+    """What a question tells of the dump that is meant: its family, and the name that the API has for its node.
+
+    `compared`: it is compared with another one, of which a file alone may tell no node.
+    """
 
     family: str | None = None
     node: str | None = None
+    compared: bool = False
 
 
 def load_node(
@@ -46,6 +50,7 @@ def load_node(
         number=options.number,
         node=options.of_node,
         node_hint=meant.node if meant else None,
+        may_be_nameless=meant is not None and meant.compared,
         family=meant.family if meant else None,
         max_size=read_size(options.max_size),
         side=options.side,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from iptviz.checks.causes import failure_text, place_of
 from iptviz.checks.wording import KIND_WORDS, percent
 from iptviz.engine.condition import clauses
-from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
 def frontend_text(form: FrontendForm) -> str:
     """Return a frontend as people write it, with its kind."""
-    return f"{KIND_WORDS.get(form.kind, form.kind)} {join_endpoint(form.address or '', form.port)}"
+    return f"{KIND_WORDS.get(form.kind, form.kind)} {form.unled or form.at}"
 
 
 def property_texts(differing: PropertyDifference) -> tuple[str, str, str]:

@@ -81,6 +81,7 @@ def load_node(
     number: int | None = None,
     node: str | None = None,
     node_hint: str | None = None,
+    may_be_nameless: bool = False,
     family: str | None = None,
     max_size: int = DEFAULT_LIMIT,
     side: str | None = None,
@@ -88,7 +89,8 @@ def load_node(
 ) -> Snapshot:
     """Return the node that `origins`, files and bundles as `load` takes them, tell of.
 
-    Of several nodes it is the one called `node`, or `node_hint`, which the only one need not be called. `number`
+    Of several nodes it is the one called `node`, or `node_hint`, which the only one need not be called. The only
+    one need have no name at all where it `may_be_nameless`. `number`
     counts the dumps from 1, and takes that one alone; else those of `family` go before others. `side` is as for
     `load`. `progress` is told how much is read.
 
@@ -100,7 +102,7 @@ def load_node(
         raise nothing_in(found)
     first = found.dumps[0]
     alone = not (first.siblings or found.evidence or first.namespace)
-    if alone and number in {None, 1} and node is None:
+    if alone and number in {None, 1} and (node is None or may_be_nameless):
         return Snapshot(found.dumps, problems=found.problems)
     if number is not None:
         return _numbered(found, number, node)
@@ -110,6 +112,8 @@ def load_node(
     if not groups:
         raise DumpError("contains only dumps of network namespaces, none of the node itself", where=found.name,
                         hint=f"pick one with --dump N\n  {listing(found.dumps)}")  # fmt: skip
+    if may_be_nameless and len(groups) == 1 and groups[0].name is None:
+        node = None
     chosen = choose_node(groups, found.name, node or (node_hint if len(groups) > 1 else None))
     dumps = settle(chosen.dumps, found.name, family)
     return Snapshot(dumps, chosen.evidence, name=chosen.name, problems=found.problems)

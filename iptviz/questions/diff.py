@@ -22,7 +22,14 @@ from iptviz.paths.fares import reached_in
 from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.document import document_of
 from iptviz.questions.finding_changes import FindingChanges, finding_changes
-from iptviz.questions.pairing import hiding_of, paired, services_in, unpaired, with_shared_evidence
+from iptviz.questions.pairing import (
+    findings_hidden,
+    hiding_of,
+    paired,
+    services_in,
+    unpaired,
+    with_shared_evidence,
+)
 from iptviz.questions.wanted import INFO
 from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
 from iptviz.records import NamedTuple
@@ -59,11 +66,11 @@ class PairDiff(NamedTuple):
 
     @property
     def differs(self) -> bool:
-        """Whether anything differs that is more than information."""
+        """Whether anything differs that is more than information, and does something."""
         found = (*self.findings.new, *self.findings.gone)
         return (
             bool(self.ports and self.ports.differ)
-            or bool(self.told_chains)
+            or any(not one.inert for one in self.told_chains)
             or any(one.severity != INFO for one in found)
         )
 
@@ -189,7 +196,10 @@ def _pair(nodes: tuple[Snapshot, Snapshot], pair: Pair, asked: _Asked, progress:
     is_shown = not list(services_in(pair))
     ports = compared(old.forms, new.forms, hiding_of(nodes, pair)) if is_shown else None
     counts = len(old.forms), len(new.forms)
-    findings = finding_changes(old.findings, new.findings, pair[1].family)
+    hiding = findings_hidden(nodes, pair)
+    findings = finding_changes(old.findings, new.findings, pair[1].family).where_shown(
+        old_hides=hiding[0], new_hides=hiding[1]
+    )
     del old, new  # what is the same on both sides is no longer needed
     chains = None if asked.services_only else _chains(nodes, pair, ports)
     found = PairDiff(*pair, ports, counts, chains, findings)
@@ -288,6 +298,8 @@ def _uncompared(pairs: Sequence[PairDiff]) -> Iterator[Item]:
                 )
             for fact, sides in pair.chains.untold:
                 yield remark("fact-not-compared", fact=fact, sides=sides)
+        if count := pair.findings.open:
+            yield remark("findings-not-compared", count=count, family=family)
 
 
 def _not_asked(asked: _Asked) -> Iterator[Item]:
@@ -303,7 +315,7 @@ def _notes(pairs: Sequence[PairDiff], asked: _Asked) -> Iterator[Item]:
         if None not in backends and backends[0] != backends[1]:
             yield remark("backends-differ", old=backends[0], new=backends[1])
         eras = [era_of(dump) for dump in pair[:2]]
-        if all(era.dated for era in eras) and not eras[0].releases & eras[1].releases:
+        if pair.ports and all(era.dated for era in eras) and not eras[0].releases & eras[1].releases:
             yield remark("eras-differ", old_era=era_remark(eras[0]), new_era=era_remark(eras[1]))
     if count := sum(pair.set_aside for pair in pairs):
         yield remark("local-set-aside", count=count)

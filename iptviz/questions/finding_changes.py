@@ -9,6 +9,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
+from iptviz.checks.finding import CERTAIN
 from iptviz.checks.registry import catalogue
 from iptviz.questions.baseline import known_by
 from iptviz.records import NamedTuple
@@ -26,11 +27,28 @@ _OF_THE_FILE = ("reading", "unprinted", "backends")
 
 
 class FindingChanges(NamedTuple):
-    """Findings of the new side alone, of the old alone, and those of one cause that now say something else."""
+    """Findings of the new side alone, of the old alone, and those of one cause that now say something else.
+
+    `open` counts those of which a side that does not show all its rules does not tell whether it has them.
+    """
 
     new: tuple[Finding, ...] = ()
     gone: tuple[Finding, ...] = ()
     changed: tuple[tuple[Finding, Finding], ...] = ()
+    open: int = 0
+
+    def where_shown(self, *, old_hides: bool, new_hides: bool) -> FindingChanges:
+        """Return what is sure where a side hides rules: it may have what it seems to lack."""
+        if not (old_hides or new_hides):
+            return self
+        new = () if old_hides else _certain(self.new)
+        gone = () if new_hides else _certain(self.gone)
+        left = len(self.new) - len(new) + len(self.gone) - len(gone) + len(self.changed)
+        return FindingChanges(new, gone, open=left)
+
+
+def _certain(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(one for one in findings if one.certainty == CERTAIN)
 
 
 def finding_changes(old: Iterable[Finding], new: Iterable[Finding], family: str) -> FindingChanges:

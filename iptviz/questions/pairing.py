@@ -108,6 +108,22 @@ def hiding_of(nodes: tuple[Snapshot, Snapshot], pair: tuple[Dump, Dump]) -> Side
     return old, new
 
 
+def findings_hidden(nodes: tuple[Snapshot, Snapshot], pair: Pair) -> tuple[bool, bool]:
+    """Return of each of two dumps whether `check` may find less in it, or something else, than in all its rules.
+
+    Of tables that it does not show those count in which the other has rules.
+    """
+    return (
+        _hides_from_checks(nodes[0], pair[0], pair[1]),
+        _hides_from_checks(nodes[1], pair[1], pair[0]),
+    )
+
+
+def _hides_from_checks(node: Snapshot, dump: Dump, other: Dump) -> bool:
+    shown = {name for name, table in other.tables.items() if table.rule_count}
+    return not dump.complete or not shown.isdisjoint(node.unseen_tables(dump))
+
+
 def services_in(pair: Pair) -> Iterator[Item]:
     """Yield why the service ports of two dumps are not compared; nothing where they are.
 

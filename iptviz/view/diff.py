@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.compare.chains.forms import ChainChange
+    from iptviz.compare.ports.differences import PortChanges
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.diff import DiffResult, PairDiff
     from iptviz.view.blocks import Block
@@ -80,9 +81,13 @@ def _clauses(result: DiffResult) -> Iterator[str]:
     }
     single = sum(for_single_clients(port) for one in ports for port in one.changed)
     worse = sum(is_worse(port) for one in ports for port in one.changed)
-    yield _joined("service port", counts) + (f" ({worse:,} less well reached)" if worse else "")
+    yield (
+        _no_port(ports)
+        + _joined("service port", counts)
+        + (f" ({worse:,} less well reached)" if worse else "")
+    )
     yield f"{counted(single, 'service port')} reached otherwise by single clients" if single else ""
-    yield _rules_clause([change for pair in result.pairs for change in told_of(pair)])
+    yield _rules_clause([change for pair in result.pairs for change in told_of(pair) if not change.inert])
     found = [pair.findings for pair in result.pairs]
     news = sum(len(one.new) for one in found) - sum(_infos(one.new) for one in found)
     gone = sum(len(one.gone) for one in found) - sum(_infos(one.gone) for one in found)
@@ -92,6 +97,15 @@ def _clauses(result: DiffResult) -> Iterator[str]:
             *([f"{gone:,} gone"] if gone and news else [f"{counted(gone, 'finding')} gone"] if gone else []),
         ]
     )
+
+
+def _no_port(ports: Sequence[PortChanges]) -> str:
+    """Return that no service port differs, where all that clients meet was compared: what most ask first."""
+    known = all(one.compared and _MET.isdisjoint(one.not_compared) for one in ports)
+    return "no service port" if ports and known and not any(one.differ for one in ports) else ""
+
+
+_MET = frozenset({"services", "frontends", "endpoints", "shares", "port", "reached"})
 
 
 def _infos(findings: Sequence[object]) -> int:
@@ -127,10 +141,18 @@ def compared_text(result: DiffResult) -> str:
     """Return what was looked at on both sides."""
     ports = sum(pair.ports.compared for pair in result.pairs if pair.ports)
     parts = [counted(ports, "service port")] if any(pair.ports is not None for pair in result.pairs) else []
-    if chains := [pair for pair in result.pairs if pair.chains is not None]:
-        tables = sum(len({*pair.old.tables, *pair.new.tables}) for pair in chains)
+    if any(pair.chains is not None for pair in result.pairs):
+        tables = sum(len(_compared_tables(pair)) for pair in result.pairs)
         parts += [counted(tables, "table"), "findings of check"]
     return ", ".join(parts) or "nothing"
+
+
+def _compared_tables(pair: PairDiff) -> set[str]:
+    """Return the tables that one side has and the other shows, too, or surely has not."""
+    if pair.chains is None:
+        return set()
+    hidden = {one.table for one in pair.chains.uncompared if one.why == "not-shown"}
+    return {*pair.old.tables, *pair.new.tables} - hidden
 
 
 # --- the parts -------------------------------------------------------------------------------------------------

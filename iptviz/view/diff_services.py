@@ -105,9 +105,16 @@ def _urgency(port: ChangedPort) -> tuple[bool, bool, bool]:
 
 def _whole(sign: Sign, port: PortForm, *, fold: bool) -> ChangeLine:
     first = port.frontends[0]
-    ends = counted(len(first.endpoints), "endpoint") if first.endpoints else f"no endpoints{_refused(first)}"
-    said = f"{_name(port)}   {_frontends(port.frontends, fold=fold)}; {ends}"
+    said = f"{_name(port)}   {_frontends(port.frontends, fold=fold)}; {_endpoints(first)}"
     return line(sign, printable(said), place=_place(first))
+
+
+def _endpoints(form: FrontendForm) -> str:
+    if "endpoints" in form.untold:  # there may be more, and there may be some where none is shown
+        return (
+            f"{counted(len(form.endpoints), 'endpoint')} shown" if form.endpoints else "endpoints not shown"
+        )
+    return counted(len(form.endpoints), "endpoint") if form.endpoints else f"no endpoints{_refused(form)}"
 
 
 def _refused(form: FrontendForm) -> str:
@@ -115,7 +122,7 @@ def _refused(form: FrontendForm) -> str:
 
 
 def _name(port: PortForm) -> str:
-    return f"{port.name} {port.protocol}" if port.service.text else port.name
+    return f"{port.name} {port.protocol}".rstrip() if port.service.text else port.name
 
 
 def _frontends(forms: Sequence[FrontendForm], *, fold: bool) -> str:

@@ -118,6 +118,53 @@ def test_dumps_of_two_backends_are_equal_and_that_they_are_of_two_is_told() -> N
     assert "note: written by different backends: OLD legacy, NEW nf_tables\n" in done.stdout
 
 
+def test_an_empty_chain_to_which_no_rule_leads_is_told_and_is_no_difference() -> None:
+    written = text(WEB)
+    less = re.sub(r"(?m)^:KUBE-(?:PROXY|KUBELET)-CANARY .*\n", "", written)
+    for old, new, kind in ((written, less, "removed"), (less, written, "added")):
+        found = differing(old, new)
+        assert not found["differs"]
+        assert {one["chain"] for one in found["chains"][kind]} == {"KUBE-PROXY-CANARY", "KUBE-KUBELET-CANARY"}
+    used = less.replace("-A INPUT ", "-A INPUT -j KUBE-NEW\n-A INPUT ", 1).replace(
+        ":KUBE-FORWARD", ":KUBE-NEW - [0:0]\n:KUBE-FORWARD"
+    )
+    assert differing(less, used)["differs"]
+
+
+def test_that_no_service_port_differs_is_said_first_where_all_were_compared(tmp_path: Path) -> None:
+    written = text(WEB)
+    dropping = with_filter(written, "-A FORWARD -p icmp -j DROP")
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.write_text(written)
+    new.write_text(dropping)
+    said = run("diff", str(old), str(new)).stdout
+    assert said.startswith("Differs  no service port; 1 rule of FORWARD changed\n"), said
+    new.write_text(dropping[: dropping.index("*nat") + 900])
+    said = run("diff", str(old), str(new)).stdout
+    assert said.startswith("Differs  1 rule of FORWARD changed\n"), said
+
+
+# --- the order within a service's chain ------------------------------------------------------------------------
+
+STICKY = Service("sticky", "10.96.7.4", PODS, port_name="http", affinity=10800)
+SUFFIX = kubeproxy.chain_hash("default/sticky:httptcp")
+ASKED_FIRST = {
+    "what marks for masquerading": r"(?m)^(-A KUBE-SVC-\S+ ! -s .*\n)((?:-A KUBE-SVC-.* -m recent .*\n)+)",
+    "what knows the client": r"(?m)^(-A KUBE-SVC-.* -m recent .*\n)(-A KUBE-SVC-.* -m statistic .*\n)",
+}
+
+
+@pytest.mark.parametrize("what", ASKED_FIRST)
+def test_what_a_services_chain_asks_before_it_chooses_counts(what: str) -> None:
+    written = text(STICKY)
+    other, times = re.subn(ASKED_FIRST[what], r"\2\1", written)
+    assert times == 1
+    for old, new in ((written, other), (other, written)):
+        found = differing(old, new)
+        assert found["differs"], found
+        assert [one["chain"] for one in found["chains"]["changed"]] == [f"KUBE-SVC-{SUFFIX}"]
+
+
 # --- services --------------------------------------------------------------------------------------------------
 
 
@@ -269,6 +316,26 @@ def test_another_difference_of_such_a_service_is_no_part_of_that() -> None:
     assert other["services"]["changed"]
 
 
+ADMIN = Service(
+    "admin", "10.96.7.5", (("10.244.1.4", 8080), ("10.244.2.4", 8080)), load_balancer_ips=("203.0.113.5",),
+    source_ranges=("192.0.2.0/25",), node_port=30085,
+)  # fmt: skip
+
+
+def of_pods(network: str, *services: Service) -> str:
+    """The dump of a node that masquerades all but its own pods."""
+    return kubeproxy.saved(Cluster((*BASICS, *services), pod_cidr=network))
+
+
+def test_two_nodes_with_pods_of_their_own_treat_a_service_with_source_ranges_alike() -> None:
+    one, other = (of_pods(network, ADMIN) for network in ("10.244.1.0/24", "10.244.2.0/24"))
+    assert differing(one, other)["differs"]
+    found = differing(one, other, ignore_local=True)
+    assert not found["differs"], found["services"]
+    wider = of_pods("10.244.2.0/24", replace(ADMIN, source_ranges=("192.0.2.0/24",)))
+    assert differing(one, wider, ignore_local=True)["differs"]
+
+
 # --- what cannot be compared -----------------------------------------------------------------------------------
 
 IPVS = (
@@ -338,6 +405,45 @@ def test_what_is_known_of_one_side_alone_makes_no_difference(tmp_path: Path) -> 
     assert [one["id"] for one in found["findings"]] == ["forwarding-off"]
 
 
+POLICIES = (FIXTURES / "policies-today/dump.rules").read_text()
+CUTS = {
+    "between the tables": POLICIES.index("*nat"),
+    "in the declarations of nat": POLICIES.index(":KUBE-SEP"),
+    "before a chain to which no rule leads yet": POLICIES.index("-A KUBE-EXT-BILYYKAKWI7RYELB"),
+    "in a comment of a rule that leads to a service": POLICIES.index("dns-tcp cluster IP"),
+    "behind half of the services": POLICIES.index("-A KUBE-SERVICES -d 203.0.113.20"),
+}
+
+
+@pytest.mark.parametrize("where", CUTS)
+def test_wherever_a_dump_ends_too_early_nothing_is_said_to_differ(where: str) -> None:
+    cut = POLICIES[: CUTS[where]]
+    for old, new in ((POLICIES, cut), (cut, POLICIES)):
+        found = differing(old, new)
+        told = found["services"] or {}  # where nothing of nat is left, none is shown
+        assert not any(told.get(change) for change in ("added", "removed", "changed"))
+        assert not [one for one in (*found["findings"], *found["findings_gone"]) if one["severity"] != "info"]
+        assert not found["differs"]
+        assert [one for one in found["not_compared"] if one.endswith("one side does not show may decide")]
+
+
+def test_a_finding_of_a_cut_dump_that_what_is_cut_off_cannot_undo_is_told() -> None:
+    dropping = with_filter(POLICIES, "-A FORWARD -j DROP")
+    found = differing(POLICIES, dropping[: dropping.index("*nat")])
+    assert "forward-drop" in {one["id"] for one in found["findings"]}
+
+
+def test_what_a_table_that_is_not_shown_may_decide_is_no_difference() -> None:
+    whole = text(ADMIN, WEB)
+    nat = "# iptables-save -t nat\n" + whole[whole.index("*nat") :]
+    dropping = with_filter(whole, "-A FORWARD -d 10.244.1.4/32 -j DROP")
+    for old, new in ((whole, nat), (nat, whole), (dropping, nat), (nat, dropping)):
+        told = differing(old, new)
+        assert told["services"]["changed"] == []
+        assert [one for one in told["not_compared"] if one.startswith("reachability of")]
+    assert differing(dropping, whole)["services"]["changed"]
+
+
 def test_what_a_cut_dump_lacks_is_not_compared() -> None:
     written = text(WEB)
     cut = (
@@ -378,6 +484,18 @@ def test_what_cannot_be_asked_is_said_in_a_line(arguments: tuple[str, ...], said
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr.splitlines()[0]
     assert [(FIXTURES / f"changed/{name}.rules").read_bytes() for name in ("new", "old")] == before
+
+
+def test_the_node_of_a_bundle_is_compared_with_a_file_that_tells_no_node(tmp_path: Path) -> None:
+    several = str(tmp_path / "nodes.tar")
+    with tarfile.open(several, "w") as archive:
+        archive.add(BEFORE, "node-1/rules")
+        archive.add(TODAY, "node-2/rules")
+    assert "pick one with --node NAME" in run("diff", several, TODAY).stderr
+    for sides in ((several, TODAY), (TODAY, several)):
+        assert run("diff", "--node", "node-2", *sides).returncode == 0
+        assert run("diff", "--node", "node-1", *sides).returncode == 1
+        assert 'no dump of node "node-3"' in run("diff", "--node", "node-3", *sides).stderr
 
 
 def test_objects_of_the_api_are_no_side_and_verify_is_named(tmp_path: Path) -> None:

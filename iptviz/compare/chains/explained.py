@@ -39,6 +39,7 @@ _WRITTEN = {
     "endpoint": re.compile(rf"-A \S++{_FORMS['endpoint']}"),
     "dispatching": re.compile(rf"-A \S++(?:{_FORMS['service']}|{_FORMS['refusal']})"),
 }
+_WAY = re.compile(rf"-A \S++{_FORMS['way']}")
 _HEALTH_CHECKS = names("health checks", table="filter")
 _HAIRPIN = f" -j {MARK_MASQUERADE}"
 _STATISTIC = re.compile(r" -m statistic --mode random --probability \S++")
@@ -82,13 +83,16 @@ class Explaining:
     def is_only_order(self, chain: str, old: bytes, new: bytes) -> bool:
         """Whether a chain of a service port that does not differ leads to the same endpoints in another order.
 
-        That port has been compared, and each endpoint's share with it.
+        That port has been compared, and each endpoint's share with it. What the chain does before it leads to
+        them, such as to mark what is to be masqueraded, is to stand where it stood.
         """
         if not self._explained.compared or self._form(chain) or not chain.startswith(HASHED_CHAINS):
             return False
         texts = [to_text(lines).splitlines() for lines in (old, new)]
+        if not all(map(_WRITTEN["hashed"].fullmatch, (*texts[0], *texts[1]))):
+            return False
         ways = [sorted(_STATISTIC.sub("", text) for text in lines) for lines in texts]
-        return ways[0] == ways[1] and all(map(_WRITTEN["hashed"].fullmatch, (*texts[0], *texts[1])))
+        return ways[0] == ways[1] and list(map(_role, texts[0])) == list(map(_role, texts[1]))
 
     def _is_hairpin(self, chain: str, text: str) -> bool:
         """Whether it is the rule of an endpoint that reaches itself, there on both sides: no form tells of it."""
@@ -116,3 +120,10 @@ class Explaining:
             return True
         words = (comment[1] or comment[2] or "").split() if comment else []
         return any(word.rstrip(":") in self._explained.names for word in words)
+
+
+def _role(text: str) -> str:
+    """Return what a rule is for among those of its chain: the same for all that lead to an endpoint alike."""
+    if not _WAY.fullmatch(text):
+        return text
+    return "affinity" if " -m recent " in text else "endpoint"

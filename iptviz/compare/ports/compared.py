@@ -14,11 +14,13 @@ from iptviz.compare.ports.differences import (
     FrontendDifference,
     PortChanges,
     PropertyDifference,
+    ReachedDifference,
 )
 from iptviz.compare.ports.form import FrontendForm
 from iptviz.compare.ports.frontends import FrontendPair, frontend_differences
 from iptviz.compare.ports.hiding import NOTHING_HIDDEN
 from iptviz.compare.ports.matching import matched_frontends, matched_ports
+from iptviz.compare.ports.reach import deciders
 from iptviz.kube.frontends import CHAIN
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ def compared(old: Iterable[PortForm], new: Iterable[PortForm], hiding: Sides = N
 
     `hiding` is what either side may have and not show: that it lacks it is not said.
     """
+    old, new = tuple(old), tuple(new)
     both, removed, added = matched_ports(old, new)
+    removed, added = _not_elsewhere(removed, new), _not_elsewhere(added, old)
     unlike = [pair for pair in both if not _are_alike(*pair)]
     untold = Counter(what for pair in unlike for what in not_compared(*pair, hiding))
     gone = tuple(port for port in removed if not hiding[1].port(port))
@@ -55,6 +59,19 @@ def compared(old: Iterable[PortForm], new: Iterable[PortForm], hiding: Sides = N
         compared=len(both),
         not_compared=dict(+untold),
     )
+
+
+def _not_elsewhere(alone: Iterable[PortForm], others: Iterable[PortForm]) -> list[PortForm]:
+    """Return ports of one side alone but for more that an excerpt has of one of them, or of the other side's.
+
+    Of a chain to which no rule leads there, not even the protocol is known.
+    """
+    alone = list(alone)
+    whole = [port for port in alone if any(form.kind != CHAIN for form in port.frontends)]
+    if len(whole) == len(alone):
+        return alone
+    known = {text for port in (*whole, *others) for text in (port.suffix, port.service.text) if text}
+    return [port for port in alone if port in whole or known.isdisjoint((port.suffix, port.service.text))]
 
 
 def _are_alike(old: PortForm, new: PortForm) -> bool:
@@ -106,16 +123,29 @@ _HIDDEN: dict[str, NotCompared] = {
     "frontend removed": "frontends",
     "frontend added": "frontends",
     "health check": "health check",
+    "reached": "reached",
 }
 """What is not compared, by the difference that is not told."""
 
 
 def _may_be_hidden(one: PortDifference, hiding: Sides) -> bool:
     """Whether a side that seems to lack something may have it."""
+    if isinstance(one, ReachedDifference):
+        return _may_decide_alike(one, hiding)
     sides = [side for side, value in zip(hiding, (one.old, one.new), strict=True) if value is None]
     if isinstance(one, FrontendDifference):
         return any(side.frontend(form) for side in sides for form in one.frontends)
     return one.kind == "health check" and any(side.health_checks for side in sides)
+
+
+def _may_decide_alike(one: ReachedDifference, hiding: Sides) -> bool:
+    """Whether what decides how clients fare on one side may be on the other side and not be shown."""
+    told = [
+        (by, side) for fare, side in zip((one.new, one.old), hiding, strict=True) for by in deciders(fare)
+    ]
+    if not told:  # rules that single out clients decide, which a fare does not name
+        return hiding[0].lacks_rules_of(hiding[1]) or hiding[1].lacks_rules_of(hiding[0])
+    return any(side.chain(by.table, by.chain) for by, side in told if by.table and by.chain)
 
 
 # --- frontends -----------------------------------------------------------------------------------------------

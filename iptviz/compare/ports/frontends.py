@@ -11,7 +11,7 @@ from iptviz.compare.ports.differences import (
     PropertyDifference,
     ReachedDifference,
 )
-from iptviz.compare.ports.reach import Scale, fares_differing, when_key
+from iptviz.compare.ports.reach import Scale, fares_differing, surely_otherwise, when_key
 from iptviz.compare.ports.shares import are_even, are_told, by_text, differ, differing, evened, slack_of
 from iptviz.records import NamedTuple
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         PropertyKind,
         Value,
     )
-    from iptviz.compare.ports.form import EndpointForm, FrontendForm
+    from iptviz.compare.ports.form import EndpointForm, FrontendForm, Untold
     from iptviz.compare.ports.shares import Endpoints
 
 
@@ -50,8 +50,18 @@ class FrontendPair(NamedTuple):
             yield "kind"
         if self.both_lead_on and (self.old.masquerade is None) != (self.new.masquerade is None):
             yield "masquerade"
-        if not (self.old.reached and self.new.reached):
+        if not (self.old.reached and self.new.reached) or (
+            self.old.reached != self.new.reached and self.unseen_rules_may_decide
+        ):
             yield "reached"
+
+    @property
+    def unseen_rules_may_decide(self) -> bool:
+        """Whether rules that one side does not show may decide how clients fare there."""
+        return bool(_MAY_DECIDE & (self.old.untold | self.new.untold))
+
+
+_MAY_DECIDE: frozenset[Untold] = frozenset({"nat", "rule"})
 
 
 def frontend_differences(pair: FrontendPair) -> Iterator[PortDifference]:
@@ -73,7 +83,8 @@ def _reached(pair: FrontendPair) -> Iterator[ReachedDifference]:
     if not old.reached or not new.reached or old.reached == new.reached:
         return
     for clients, fares in fares_differing(old.reached, new.reached, cache(lambda: _scale(pair))):
-        yield ReachedDifference(clients, *fares, (new,))
+        if surely_otherwise(*fares) or not pair.unseen_rules_may_decide:
+            yield ReachedDifference(clients, *fares, (new,))
 
 
 def _scale(pair: FrontendPair) -> Scale:

@@ -43,6 +43,11 @@ class Hiding(NamedTuple):
         """Whether a service port of the other side may be there and not be shown, with all its frontends."""
         return all(map(self.frontend, port.frontends))
 
+    def lacks_rules_of(self, other: Hiding) -> bool:
+        """Whether the other side has rules in a table that may be there and is not shown."""
+        tables = other.dump.tables if other.dump is not None else {}
+        return any(name in tables and tables[name].rule_count for name in self.unseen)
+
     @property
     def health_checks(self) -> bool:
         """Whether rules for health checks may be there and not be shown."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.compare.ports.reach import whys
 from iptviz.paths.fares import WELL
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from iptviz.compare.ports.differences import ChangedPort, PortChanges, PortDifference, Value
-    from iptviz.compare.ports.form import FrontendForm
+    from iptviz.compare.ports.form import FrontendForm, PortForm
+    from iptviz.engine.condition import Assumption
+    from iptviz.paths.fares import Fare
 
 _OF_LOCAL_ENDPOINTS = frozenset(
     {"endpoint added", "endpoint removed", "share", "leftover", "verdict", "reached", "local only"}
@@ -32,6 +37,8 @@ def _is_local(port: ChangedPort, one: PortDifference) -> bool:
     """Whether a difference is one that two healthy nodes of one cluster have."""
     if one.kind == "reached" and one.old.word == one.new.word and one.new.word in WELL:
         return True  # each masquerades its own pods, and some rules single out clients: these rules are told
+    if one.kind == "reached" and _fare_alike_but_for_own_pods(port, one.old, one.new):
+        return True
     if one.kind in _OF_LOCAL_ENDPOINTS:
         return bool(one.frontends) and all(_is_local_only(port, form) for form in one.frontends)
     if one.kind == "masquerade":
@@ -48,6 +55,30 @@ def _is_local_only(port: ChangedPort, form: FrontendForm) -> bool:
         if (other.kind, other.at) == (form.kind, form.at)
     ]
     return any(other.local_only for other in at)
+
+
+def _fare_alike_but_for_own_pods(port: ChangedPort, old: Fare, new: Fare) -> bool:
+    """Whether clients fare alike on both nodes, where each means its own pods by the network that it asks for."""
+    return _for_own_pods(old, port.old) == _for_own_pods(new, port.new)
+
+
+def _for_own_pods(fare: Fare, port: PortForm) -> object:
+    """Return how clients fare, where endpoints that ask themselves count with the network of the node's pods."""
+    networks = (
+        one.condition.value
+        for form in port.frontends
+        if _of_own_pods(form.masquerade)
+        for needs in form.masquerade or ()
+        for one in needs
+    )
+    own = {*networks, *(end.address for form in port.frontends for end in form.endpoints)}
+    failures = (one._replace(when=tuple(_as_own(asked, own) for asked in one.when)) for one in fare.failures)
+    return fare.word, fare.at_least, fare.at_most, whys(fare._replace(failures=tuple(failures)))
+
+
+def _as_own(asked: Assumption, own: Collection[str]) -> Assumption:
+    is_own = asked.condition.kind == "source-cidr" and asked.condition.value in own
+    return asked._replace(condition=asked.condition._replace(value="own pods")) if is_own else asked
 
 
 def _of_own_pods(value: Value) -> bool:

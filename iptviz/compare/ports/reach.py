@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.compare.ports.shares import differ
 from iptviz.errors import DumpError
-from iptviz.paths.fares import OF_SERVICES
+from iptviz.paths.fares import OF_SERVICES, WELL
 from iptviz.paths.model import CLIENT_KINDS
 from iptviz.records import NamedTuple
 
@@ -48,6 +48,17 @@ def fares_differing(
         yield tuple(clients), pair
 
 
+def surely_otherwise(old: Fare, new: Fare) -> bool:
+    """Whether all connections work on one side and some surely fail on the other."""
+    return (old.word in WELL and new.fails) or (new.word in WELL and old.fails)
+
+
+def deciders(fare: Fare) -> Iterator[Decider]:
+    """Yield the rules and policies by which connections fail, or lose their source."""
+    yield from (failure.cause.by for failure in fare.failures if failure.cause.by is not None)
+    yield from (rewrite.by for rewrite in fare.rewrites)
+
+
 def _by_client(fares: Iterable[Fare]) -> dict[str, Fare]:
     return {client: fare for fare in fares for client in fare.clients}
 
@@ -59,7 +70,7 @@ def _differ(old: Fare, new: Fare, scale: Callable[[], Scale]) -> bool:
     return (
         old.word != new.word
         or any(_fail_otherwise(*pair, scale()) for pair in bounds)
-        or _whys(old) != _whys(new)
+        or whys(old) != whys(new)
     )
 
 
@@ -70,7 +81,7 @@ def _fail_otherwise(old: Fraction, new: Fraction, scale: Scale) -> bool:
     return differ(old, new, scale.slack) and differ(before, after, slack)
 
 
-def _whys(fare: Fare) -> frozenset[object]:
+def whys(fare: Fare) -> frozenset[object]:
     """Return why connections fail or lose their source, wherever the rules stand that decide it."""
     failures = ((_cause_key(failure.cause), when_key(failure.when)) for failure in fare.failures)
     rewrites = ((_decider_key(rewrite.by), when_key(rewrite.when)) for rewrite in fare.rewrites)
