@@ -11,7 +11,7 @@ from iptviz.compare.ports.differences import (
     PropertyDifference,
     ReachedDifference,
 )
-from iptviz.compare.ports.reach import Scale, fares_differing, when_key
+from iptviz.compare.ports.reach import Scale, concerns_single_clients, fares_differing, when_key
 from iptviz.compare.ports.shares import are_even, are_told, by_text, differ, differing, evened, slack_of
 from iptviz.records import NamedTuple
 
@@ -73,7 +73,7 @@ def _reached(pair: FrontendPair) -> Iterator[ReachedDifference]:
     if not old.reached or not new.reached or old.reached == new.reached:
         return
     for clients, fares in fares_differing(old.reached, new.reached, cache(lambda: _scale(pair))):
-        yield ReachedDifference(clients, *fares, (new,))
+        yield ReachedDifference(clients, *fares, (new,), concerns_single_clients(*fares))
 
 
 def _scale(pair: FrontendPair) -> Scale:
