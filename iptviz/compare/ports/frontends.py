@@ -13,6 +13,7 @@ from iptviz.compare.ports.differences import (
 )
 from iptviz.compare.ports.reach import Scale, concerns_single_clients, fares_differing, when_key
 from iptviz.compare.ports.shares import are_even, are_told, by_text, differ, differing, evened, slack_of
+from iptviz.kube.families import NODE_PORTS
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -167,7 +168,7 @@ def _properties(pair: FrontendPair) -> Iterator[tuple[PropertyKind, Value, Value
     if pair.both_lead_on:
         if old.masquerade is not None and new.masquerade is not None and _marks(old) != _marks(new):
             yield "masquerade", old.masquerade, new.masquerade
-        if _addresses(old) != _addresses(new):
+        if _addresses(old) != _addresses(new) and _is_asked_for(old) and _is_asked_for(new):
             yield "node port addresses", old.at_addresses, new.at_addresses
 
 
@@ -180,6 +181,11 @@ def _leftovers_differ(pair: FrontendPair) -> bool:
 def _marks(form: FrontendForm) -> frozenset[object]:
     """Return when connections are masqueraded, in whatever order the rules say so."""
     return frozenset(map(when_key, form.masquerade or ()))
+
+
+def _is_asked_for(form: FrontendForm) -> bool:
+    """Whether a rule asks for node ports: without any it is open at which addresses, and who reaches them tells."""
+    return form.rule is None or any(form.rule.table.rules_to(NODE_PORTS))
 
 
 def _addresses(form: FrontendForm) -> object:

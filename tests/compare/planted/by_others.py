@@ -159,7 +159,7 @@ OF_OTHERS: dict[str, Kind] = {
     "DNS of a client is not tracked": _adds("raw", "-A PREROUTING -s {client} -p udp -m udp --dport 53 -j CT --notrack"),
     "a mark is set in mangle": _adds("mangle", "-A PREROUTING -s {client} -j MARK --set-xmark 0x200/0xff00"),
     "a log rule comes": _adds("filter", '-A INPUT -s {client} -m limit --limit 3/min -j LOG --log-prefix "x: "'),
-    "a rule of an ipset comes": _adds("filter", "-A INPUT -m set --match-set blocked src -j DROP", reached=True),
+    "a rule of an ipset comes": _adds("filter", "-A INPUT -m set --match-set blocked src -j DROP", at={"all": ("reached",)}),
     "a port is refused": _adds("filter", "-A INPUT -p tcp -m tcp --dport 3306 -j REJECT --reject-with {refusal}"),
     "a source is accepted": _adds("filter", "-A INPUT -s {client} -j ACCEPT", first=True),
     "Docker publishes a port": _adds("nat", "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 6000 -j DNAT --to-destination {end}:6000"),
@@ -177,48 +177,48 @@ OF_OTHERS: dict[str, Kind] = {
     "a comment changes": _changes("nat", "CNI-HOSTPORT-DNAT .*", "first", "second"),
     "a mask of a mark changes": _changes("mangle", "PREROUTING .*MARK", "0xff00", "0xf00"),
     "a rule moves, which matters": _moves(
-        "POLICY-POD .*--dport 9100", "POLICY-POD -j REJECT", (MOVED, "filter POLICY-POD"), beside=("unreachable-rule",)
+        "POLICY-POD .*--dport 9100", "POLICY-POD -j REJECT", (MOVED, "filter POLICY-POD"), then=("unreachable-rule",)
     ),
-    "policy of FORWARD": _policy("filter", "FORWARD", reached=True, beside=("forward-drop",)),
-    "policy of INPUT": _policy("filter", "INPUT", reached=True, beside=("replies-dropped",)),
-    "policy of OUTPUT in mangle": _policy("mangle", "OUTPUT", reached=True, beside=("rule-drops-services",)),
+    "policy of FORWARD": _policy("filter", "FORWARD", at={"all": ("reached",)}, then=("forward-drop",)),
+    "policy of INPUT": _policy("filter", "INPUT", at={"all": ("reached",)}, then=("replies-dropped",)),
+    "policy of OUTPUT in mangle": _policy("mangle", "OUTPUT", at={"all": ("reached",)}, then=("rule-drops-services",)),
     "a chain comes": edited(_chain_comes),
     "a chain goes": edited(_chain_goes),
     "a chain is renamed": edited(_chain_renamed),
     "a table goes": edited(_table_goes),
     "a host port comes": edited(_host_port_comes),
-    "a rule stands twice": edited(_twice, beside=("duplicate-rules",)),
+    "a rule stands twice": edited(_twice, then=("duplicate-rules",)),
 }  # fmt: skip
 """Rules that others wrote, or kube-proxy whatever its services are."""
 
 OF_KUBE_PROXY: dict[str, Kind] = {
     "services are not asked in PREROUTING": _removes(
-        "nat", "PREROUTING .*-j KUBE-SERVICES", reached=True, beside=("hook-without-services",)
+        "nat", "PREROUTING .*-j KUBE-SERVICES", at={"all": ("reached",)}, then=("hook-without-services",)
     ),
     "services are not asked in OUTPUT": _removes(
         "nat",
         "OUTPUT -m comment .*-j KUBE-SERVICES",
-        reached=True,
-        beside=("hook-without-services", "route-localnet"),
+        at={"all": ("reached",)},
+        then=("hook-without-services", "route-localnet"),
     ),
     "node ports are not asked": _removes(
         "nat",
         "KUBE-SERVICES .*-j KUBE-NODEPORTS",
-        node_ports=True,
-        beside=("route-localnet", "service-not-reached"),
+        at={"node port": ("reached",)},
+        then=("route-localnet", "service-not-reached"),
     ),
     "nothing is masqueraded": _removes(
-        "nat", "POSTROUTING .*KUBE-POSTROUTING", since=2, beside=("no-masquerade",)
+        "nat", "POSTROUTING .*KUBE-POSTROUTING", since=2, then=("no-masquerade",)
     ),
     "another mark": _changes(
-        "nat", "KUBE-MARK-MASQ ", "0x4000/0x4000", "0x8/0x8", since=2, beside=("no-masquerade",)
+        "nat", "KUBE-MARK-MASQ ", "0x4000/0x4000", "0x8/0x8", since=2, then=("no-masquerade",)
     ),
     "the firewall's rule goes": _removes("filter", "KUBE-FIREWALL .*127.0.0.0/8", since=18, families=(4,)),
-    "invalid packets pass": _removes("filter", "KUBE-FORWARD .*INVALID", since=16, beside=("invalid-drop",)),
+    "invalid packets pass": _removes("filter", "KUBE-FORWARD .*INVALID", since=16, then=("invalid-drop",)),
     "marked packets are not accepted": _removes("filter", "KUBE-FORWARD .*0x4000", since=9),
     "the forwarding chain is not asked": _removes("filter", "FORWARD .*-j KUBE-FORWARD", since=9),
     "somebody takes node ports at an address before services": _adds(
-        "nat", "-A PREROUTING -d {service} -j RETURN", first=True, node_ports=True
+        "nat", "-A PREROUTING -d {service} -j RETURN", first=True, at={"node port": ("reached",)}
     ),
     "somebody's DNAT before services": _adds(
         "nat",
