@@ -58,10 +58,12 @@ def reached_texts(differing: ReachedDifference) -> tuple[str, str, str]:
     """Return which clients are spoken of, and how they fare on the old and on the new side."""
     old, new = differing.old, differing.new
     label = f"reached from {', '.join(differing.clients)}"
-    with_shares = old.word == new.word and (old.at_least, old.at_most) != (new.at_least, new.at_most)
+    alike = old.word == new.word
+    with_shares = alike and (old.at_least, old.at_most) != (new.at_least, new.at_most)
     apart = whys_apart(old, new)
     before, after = (
-        _fare(fare, whys, with_shares=with_shares) for fare, whys in zip((old, new), apart, strict=True)
+        _fare(fare if alike else fare._replace(rewrites=()), whys, with_shares=with_shares)
+        for fare, whys in zip((old, new), apart, strict=True)
     )
     if before == after:
         before, after = (f"{before} ({_rule_texts(whys)})" for whys in apart)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.compare.planted import (
+    CHANGED,
     PODS,
     Kind,
     Pair,
@@ -115,15 +116,14 @@ _LOCAL = {"node_port": 30_200, "local_only": True}
 OF_SERVICES: dict[str, Kind] = {
     "a service comes": _changed(None, {}),
     "a service goes": _changed({}, None),
-    "a service with a node port comes": _changed(None, {"node_port": 30_200}, then=("route-localnet",)),
-    "a service with all frontends goes": _changed(_external(), None, then=("route-localnet", "external-ip-public", "lb-short-circuit",)),
-    "a service without endpoints comes": _changed(None, {"endpoints": ()}, since=2, then=("no-endpoints",)),
+    "a service with a node port comes": _changed(None, {"node_port": 30_200}, then=("changed route-localnet@4",)),
+    "a service with all frontends goes": _changed(_external(), None, then=("changed route-localnet@4", "changed external-ip-public", "gone lb-short-circuit")),
+    "a service without endpoints comes": _changed(None, {"endpoints": ()}, since=2, then=("new no-endpoints",)),
     "a service is renamed": _changed({"name": "old"}, {"name": "new"}),
     "a service moves to another namespace": _changed({"namespace": "old"}, {"namespace": "new"}),
     "a port is renamed": _changed({"port_name": "http"}, {"port_name": "web"}),
     "a port's protocol changes": _changed(
-        {"protocol": "tcp"}, {"protocol": "udp"}, then=("existing-udp-flows",)
-    ),
+        {"protocol": "tcp"}, {"protocol": "udp"}, then=("changed existing-udp-flows",)),
     "an endpoint comes": _changed(_ends(4), _ends(5)),
     "an endpoint goes": _changed(_ends(4), _ends(3)),
     "the last but one endpoint goes": _changed(_ends(2), _ends(1)),
@@ -131,37 +131,35 @@ OF_SERVICES: dict[str, Kind] = {
     "one endpoint is replaced": _changed(_ends(4), _ends(4, first=1)),
     "all endpoints are replaced": _changed(_ends(3), _ends(3, first=4)),
     "endpoints have another port": _changed(_ends(3), _ends(3, port=9090)),
-    "the endpoints go": _changed({}, {"endpoints": ()}, since=7, then=("no-endpoints",)),
-    "the first endpoints come": _changed({"endpoints": ()}, {}, since=7, then=("no-endpoints",)),
-    "a service of all frontends loses its endpoints": _changed(_external(), _external(endpoints=()), since=20, then=("route-localnet", "external-ip-public", "lb-short-circuit", "no-endpoints",)),
+    "the endpoints go": _changed({}, {"endpoints": ()}, since=7, then=("reached", "new no-endpoints")),
+    "the first endpoints come": _changed({"endpoints": ()}, {}, since=7, then=("reached", "gone no-endpoints")),
+    "a service of all frontends loses its endpoints": _changed(_external(), _external(endpoints=()), since=20, then=("reached", "new no-endpoints", "gone lb-short-circuit", "changed external-ip-public", "changed route-localnet@4")),
     "the cluster IP changes": _changed({}, lambda variant: {"cluster_ip": address(variant.family, "service", 99)}),
     "the port changes": _changed({"port": 80}, {"port": 8000}),
-    "a node port comes": _changed({}, {"node_port": 30_200}, then=("route-localnet",)),
-    "a node port goes": _changed({"node_port": 30_200}, {}, then=("route-localnet",)),
-    "a node port changes": _changed({"node_port": 30_200}, {"node_port": 30_201}, then=("route-localnet",)),
-    "an external IP comes": _changed({}, _IP, then=("external-ip-public",)),
-    "an external IP goes": _changed(_IP, {}, then=("external-ip-public",)),
-    "an external IP changes": _changed(_IP, _with("external", 31, "external_ips"), then=("external-ip-public",)),
-    "a load balancer comes": _changed({}, _BALANCER, then=("lb-short-circuit",)),
-    "a load balancer goes": _changed(_BALANCER, {}, then=("lb-short-circuit",)),
-    "a load balancer changes": _changed(_BALANCER, _with("balancer", 31, "load_balancer_ips"), then=("lb-short-circuit",)),
-    "affinity comes": _changed({}, {"affinity": 600}, ("affinity", "none", "600 s"), since=8, then=("affinity-list-full", "affinity-pins",)),
-    "affinity goes": _changed({"affinity": 600}, {}, ("affinity", "600 s", "none"), since=8, then=("affinity-list-full", "affinity-pins",)),
+    "a node port comes": _changed({}, {"node_port": 30_200}, then=("changed route-localnet@4",)),
+    "a node port goes": _changed({"node_port": 30_200}, {}, then=("changed route-localnet@4",)),
+    "a node port changes": _changed({"node_port": 30_200}, {"node_port": 30_201}, then=("changed route-localnet@4",)),
+    "an external IP comes": _changed({}, _IP, then=("changed external-ip-public",)),
+    "an external IP goes": _changed(_IP, {}, then=("changed external-ip-public",)),
+    "an external IP changes": _changed(_IP, _with("external", 31, "external_ips"), then=("changed external-ip-public",)),
+    "a load balancer comes": _changed({}, _BALANCER, then=("new lb-short-circuit",)),
+    "a load balancer goes": _changed(_BALANCER, {}, then=("gone lb-short-circuit",)),
+    "a load balancer changes": _changed(_BALANCER, _with("balancer", 31, "load_balancer_ips"), then=("changed lb-short-circuit",)),
+    "affinity comes": _changed({}, {"affinity": 600}, ("affinity", "none", "600 s"), since=8, then=("changed affinity-list-full", "changed affinity-pins")),
+    "affinity goes": _changed({"affinity": 600}, {}, ("affinity", "600 s", "none"), since=8, then=("changed affinity-list-full", "changed affinity-pins")),
     "affinity lasts longer": _changed(
-        {"affinity": 600}, {"affinity": 7200}, ("affinity", "600 s", "7200 s"), since=8, then=("affinity-list-full", "affinity-pins",)),
+        {"affinity": 600}, {"affinity": 7200}, ("affinity", "600 s", "7200 s"), since=8, then=("changed affinity-list-full?", "changed affinity-pins?")),
     "external policy Local": _changed(
-        {"node_port": 30_200}, _LOCAL, ("external policy", "Cluster", "Local"), since=15
-    ),
+        {"node_port": 30_200}, _LOCAL, ("external policy", "Cluster", "Local"), since=15, then=("masquerade?", "reached for another reason")),
     "external policy Cluster": _changed(
-        _LOCAL, {"node_port": 30_200}, ("external policy", "Local", "Cluster"), since=15
-    ),
-    "another local endpoint": _changed({**_LOCAL, "local": 1}, {**_LOCAL, "local": 2}, since=15),
+        _LOCAL, {"node_port": 30_200}, ("external policy", "Local", "Cluster"), since=15, then=("masquerade?", "reached for another reason")),
+    "another local endpoint": _changed({**_LOCAL, "local": 1}, {**_LOCAL, "local": 2}, since=15, then=("reached for another reason",)),
     "internal policy Local": _changed(
         {}, {"internal_local": True}, ("internal policy", "Cluster", "Local"), since=24
     ),
-    "source ranges come": _changed(_BALANCER, _ranges(1), ("source ranges", "none", "{1}"), since=24, then=("source-ranges", "marked-drop-passes",)),
-    "a source range is added": _changed(_ranges(1), _ranges(1, 2), ("source ranges", "{1}", "{1}, {2}"), since=24, then=("source-ranges", "marked-drop-passes",)),
-    "source ranges go": _changed(_ranges(1), _BALANCER, ("source ranges", "{1}", "none"), since=24, then=("source-ranges", "marked-drop-passes",)),
+    "source ranges come": _changed(_BALANCER, _ranges(1), ("source ranges", "none", "{1}"), since=24, then=("reached", "new source-ranges")),
+    "a source range is added": _changed(_ranges(1), _ranges(1, 2), ("source ranges", "{1}", "{1}, {2}"), since=24, then=("reached for another reason", "changed source-ranges")),
+    "source ranges go": _changed(_ranges(1), _BALANCER, ("source ranges", "{1}", "none"), since=24, then=("reached", "gone source-ranges", "gone marked-drop-passes?")),
     "a health check comes": _changed(_LOCAL, {**_LOCAL, "health_check": 32_000}, ("health check", "none", "32000"), since=21),
     "another health check port": _changed(
         {**_LOCAL, "health_check": 32_000}, {**_LOCAL, "health_check": 32_001}, ("health check", "32000", "32001"), since=21
@@ -211,19 +209,31 @@ def _answers_at(new: str) -> Callable[[Variant], Iterator[Fact]]:
     return facts
 
 
+_AT_FEWER, _JUMP = ("reached", "gone route-localnet"), ((CHANGED, "nat KUBE-SERVICES"),)
+"""What follows where node ports answer at fewer addresses: the jump to them is of no one service."""
+
 OF_SETTINGS = {
-    "masquerade-all": _settings(_masquerades("always"), 7, masquerade_all=True),
+    "masquerade-all": _settings(
+        _masquerades("always"), 7, then=("reached for another reason?",), masquerade_all=True
+    ),
     "another pod network": _settings(
-        _masquerades("unless source in 10.42.0.0/16"), 5, (4,), pod_cidr="10.42.0.0/16"
+        _masquerades("unless source in 10.42.0.0/16"),
+        5,
+        (4,),
+        ("reached for another reason?", "reached by single clients?"),
+        pod_cidr="10.42.0.0/16",
     ),
     "pods told by their bridge": _settings(
-        _masquerades("unless input interface is cni0"), 24, detect="bridge"
+        _masquerades("unless input interface is cni0"),
+        24,
+        then=("reached for another reason",),
+        detect="bridge",
     ),
     "node ports at one address": _settings(
-        _answers_at("only 192.168.1.10"), 10, (4,), node_port_addresses=("192.168.1.10",)
+        _answers_at("only 192.168.1.10"), 10, (4,), _AT_FEWER, _JUMP, node_port_addresses=("192.168.1.10",)
     ),
     "no node ports on localhost": _settings(
-        _answers_at("all but 127.0.0.0/8"), 26, (4,), localhost_node_ports=False
+        _answers_at("all but 127.0.0.0/8"), 26, (4,), _AT_FEWER, _JUMP, localhost_node_ports=False
     ),
 }
 """The node's kube-proxy is set up otherwise. Rules that lead to node ports, or forward, are of no one service."""

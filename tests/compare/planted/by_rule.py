@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tests.compare.planted import (
+    CHANGED,
     PODS,
     Kind,
     Pair,
@@ -40,8 +41,9 @@ def edited(
     *,
     at: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
     then: tuple[str, ...] = (),
+    before: Callable[[Base], str] = lambda base: base.text,
 ) -> Kind:
-    """A kind by what is edited in the later dump.
+    """A kind by what is edited in the later dump; `before` makes the earlier one.
 
     What follows from it, as `follows` reads it: `at` service ports of some sort (a key of `_SORTS`) how clients fare;
     `then` findings of `check` about what is edited.
@@ -58,7 +60,7 @@ def edited(
             for sort, said in at.items()
         ]
         told = together(*parts, follows(variant, then, ()))
-        return pair(variant, old.text, text, frozenset(facts), told)
+        return pair(variant, before(old), text, frozenset(facts), told)
 
     return Kind(put, families, since)
 
@@ -66,10 +68,9 @@ def edited(
 _SORTS: dict[str, Callable[[Service], bool]] = {
     "all": lambda _: True,
     "tcp": lambda service: service.protocol == "tcp",
+    "udp": lambda service: service.protocol == "udp",
     "node port": lambda service: bool(service.node_port),
     "local": lambda service: service.local_only,
-    "not local": lambda service: not service.local_only,
-    "external": lambda service: bool(service.external_ips or service.load_balancer_ips or service.node_port),
     "edited": lambda service: service.name == "shop-50",
 }
 """Service ports by what rules ask of their connections; those whose chains are edited."""
@@ -159,9 +160,9 @@ def _swapped_ways(base: Base, _variant: Variant) -> Edited:
 
 def _inverted(base: Base, _variant: Variant) -> Edited:
     way = _ways(base)[0]
-    return base.instead(way, way.replace("--probability", "! --probability")), _shares(
-        base, Fraction(3, 4), *_EVEN[1:]
-    )
+    inverted = way.replace("--probability", "! --probability")
+    own_form = (CHANGED, f"nat {_CHAIN}", way, inverted)  # kube-proxy writes no such rule
+    return base.instead(way, inverted), {own_form, *_shares(base, Fraction(3, 4), *_EVEN[1:])}
 
 
 def _redirected(base: Base, variant: Variant) -> Edited:
@@ -220,16 +221,25 @@ def _other_network(base: Base, variant: Variant) -> Edited:
 
 
 OF_CHAINS: dict[str, Kind] = {
-    "a probability is edited": edited(_probability(0, "0.50000000000"), then=("uneven-shares",)),
-    "a later probability is edited": edited(_probability(2, "0.90000000002"), then=("uneven-shares",)),
-    "a probability is lost": edited(_probability(1, ""), then=("endpoint-shadowed",)),
-    "the last way takes a chance": edited(_probability(3, "0.50000000000"), then=("connections-lost",)),
-    "ways stand in an order of other shares": edited(_swapped_ways, then=("uneven-shares",)),
-    "a probability is inverted": edited(_inverted, then=("uneven-shares",)),
+    "a probability is edited": edited(_probability(0, "0.50000000000"), then=("new uneven-shares",)),
+    "a later probability is edited": edited(_probability(2, "0.90000000002"), then=("new uneven-shares",)),
+    "a probability is lost": edited(_probability(1, ""), then=("new endpoint-shadowed",)),
+    "the last way takes a chance": edited(
+        _probability(3, "0.50000000000"), at={"edited": ("reached",)}, then=("new connections-lost",)
+    ),
+    "ways stand in an order of other shares": edited(_swapped_ways, then=("new uneven-shares",)),
+    "a probability is inverted": edited(_inverted, then=("new uneven-shares",)),
     "DNAT to another endpoint": edited(_redirected),
     "DNAT to another port": edited(_other_port),
-    "hairpin rule lost": edited(_no_hairpin, then=("hairpin-missing",)),
-    "masquerade rule lost": edited(_unmasqueraded, since=3, then=("no-masquerade",)),
-    "masquerade rule of another network": edited(_other_network, since=3, then=("cidr-mix",)),
+    "hairpin rule lost": edited(_no_hairpin, then=("new hairpin-missing",)),
+    "masquerade rule lost": edited(
+        _unmasqueraded, since=3, at={"edited": ("reached for another reason?",)}, then=("new no-masquerade",)
+    ),
+    "masquerade rule of another network": edited(
+        _other_network,
+        since=3,
+        at={"edited": ("reached for another reason?", "reached by single clients?")},
+        then=("new cidr-mix",),
+    ),
 }
 """Somebody edited the chains of one service."""

@@ -116,5 +116,6 @@ def _of_rule(where: str, rule: Shape) -> Fact:
     texts = [side["text"] for side in (rule["old"], rule["new"]) if side]
     kind = f"rule {rule['kind']}"
     if kind == "rule moved":
-        return kind, where  # of two rules that changed places either may be told as the one that moved
+        sure = "surely" if rule["matters"] else "perhaps"
+        return kind, where, sure  # of two rules that changed places either may be told as the one that moved
     return (kind, where, *texts) if rule["kind"] == "changed" else (kind, where, texts[-1])
