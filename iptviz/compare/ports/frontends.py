@@ -184,7 +184,7 @@ def _marks(form: FrontendForm) -> frozenset[object]:
 
 
 def _is_asked_for(form: FrontendForm) -> bool:
-    """Whether a rule asks for node ports: without any it is open at which addresses, and who reaches them tells."""
+    """Whether a rule asks for node ports: without any, who reaches them tells all."""
     return form.rule is None or any(form.rule.table.rules_to(NODE_PORTS))
 
 

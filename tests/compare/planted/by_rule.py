@@ -238,7 +238,7 @@ OF_CHAINS: dict[str, Kind] = {
     "masquerade rule of another network": edited(
         _other_network,
         since=3,
-        at={"edited": ("reached for another reason?", "reached by single clients?")},
+        at={"all": ("reached for another reason?", "reached by single clients?")},
         then=("new cidr-mix",),
     ),
 }
