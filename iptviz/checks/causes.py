@@ -37,7 +37,7 @@ def failure_text(failure: Failure, most: int | None = None, deciders: Sequence[D
 
     `deciders` are the rules of one chain by which they do so, where each service has its own.
     """
-    return _cause_text(failure.cause, deciders) + _when_text(failure.when, most)
+    return cause_text(failure.cause, deciders) + _when_text(failure.when, most)
 
 
 def _when_text(when: When, most: int | None) -> str:
@@ -49,8 +49,8 @@ def _when_text(when: When, most: int | None) -> str:
     return f" when {clauses(shown)}{rest}"
 
 
-def _cause_text(cause: Cause, deciders: Sequence[Decider]) -> str:
-    """Return why connections fail, with the rule or policy that decides."""
+def cause_text(cause: Cause, deciders: Sequence[Decider] = ()) -> str:
+    """Return why connections fail, with the rule or policy that decides, without when."""
     if cause.why == "not DNATed":
         return _WHY[cause.why] + (f" ({place_of(cause.by)})" if cause.by else "")
     if cause.outcome == UNKNOWN and cause.by and cause.by.number is None and cause.by.text != AS_WRITTEN:

@@ -205,6 +205,7 @@ def _reached(one: ReachedDifference) -> Shape:
         "clients": list(one.clients),
         "old": _fare(one.old),
         "new": _fare(one.new),
+        "single_clients": one.of_single,
         "text": reached_text(one),
     }
 

@@ -5,17 +5,26 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from iptviz.checks.causes import failure_text, place_of
+from iptviz.checks.causes import cause_text, place_of
 from iptviz.checks.wording import KIND_WORDS, percent
+from iptviz.compare.ports.reach import whys_apart
 from iptviz.engine.condition import clauses
+from iptviz.paths.fares import Failure, Rewrite
+from iptviz.paths.reach import is_usual, singling
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import TypeVar
 
     from iptviz.compare.ports.differences import PropertyDifference, ReachedDifference
     from iptviz.compare.ports.form import FrontendForm
+    from iptviz.compare.ports.reach import Why
+    from iptviz.engine.condition import When
     from iptviz.kube.outcome import Needs
     from iptviz.paths.fares import Fare
+    from iptviz.paths.model import Decider
+
+    Reason = TypeVar("Reason", Failure, Rewrite)
 
 
 def frontend_text(form: FrontendForm) -> str:
@@ -38,12 +47,55 @@ def property_text(differing: PropertyDifference) -> str:
 def reached_texts(differing: ReachedDifference) -> tuple[str, str, str]:
     """Return which clients are spoken of, and how they fare on the old and on the new side."""
     old, new = differing.old, differing.new
-    with_shares = (old.at_least, old.at_most) != (new.at_least, new.at_most) and old.word == new.word
-    return (
-        f"reached from {', '.join(differing.clients)}",
-        _fare(old, with_shares=with_shares),
-        _fare(new, with_shares=with_shares),
+    label = f"reached from {', '.join(differing.clients)}"
+    alike = old.word == new.word
+    with_shares = alike and (old.at_least, old.at_most) != (new.at_least, new.at_most)
+    apart = whys_apart(old, new)
+    before, after = (
+        _fare(fare if alike else fare._replace(rewrites=()), whys, with_shares=with_shares)
+        for fare, whys in zip((old, new), apart, strict=True)
     )
+    if before == after:
+        before, after = (f"{before} ({_rule_texts(whys)})" for whys in apart)
+    return label, before, after if before != after else f"{after}, in other cases"
+
+
+def _rule_texts(whys: Iterable[Why]) -> str:
+    """Return the rules that decide as they are written: those of one place are told apart by that."""
+    deciders = [why.by if isinstance(why, Rewrite) else why.cause.by for why in whys]
+    return ", ".join(dict.fromkeys(by.text for by in deciders if by is not None)) or "in other cases"
+
+
+def single_text(differing: ReachedDifference) -> str:
+    """Return what single clients meet on one side alone: `now DROP by filter INPUT rule 1, line 12 (...)`."""
+    gone, come = map(_whys_text, whys_apart(differing.old, differing.new))
+    said = [*([f"now {come}"] if come else []), *([f"no longer {gone}"] if gone else [])]
+    return ", ".join(said) or "{} -> {}".format(*reached_texts(differing)[1:])
+
+
+def _whys_text(whys: Iterable[Why]) -> str:
+    """Return why connections fail, each reason with the clients that are meant."""
+    reasons: dict[str, dict[str, None]] = {}
+    for why in whys:
+        named = clauses(_without_place(singling(why.when)))
+        reasons.setdefault(_why_text(why), {})[named] = None
+    return ", ".join(f"{reason} ({' or '.join(named)})" for reason, named in reasons.items())
+
+
+def _without_place(when: When) -> When:
+    """Return conditions without where packets had been sent when they were asked."""
+    return tuple(one._replace(condition=one.condition._replace(rewritten="")) for one in when)
+
+
+def _why_text(why: Why) -> str:
+    if isinstance(why, Rewrite):
+        return f"source rewritten by {place_of(why.by)}{_others(why.by)}"
+    return cause_text(why.cause) + _others(why.cause.by)
+
+
+def _others(by: Decider | None) -> str:
+    """Return how many rules decide the same as one that is told."""
+    return f", and {by.others:,} other rule{'s' if by.others > 1 else ''}" if by and by.others else ""
 
 
 def reached_text(differing: ReachedDifference) -> str:
@@ -52,16 +104,31 @@ def reached_text(differing: ReachedDifference) -> str:
     return f"{label}: {old} -> {new}"
 
 
-def _fare(fare: Fare, *, with_shares: bool) -> str:
-    """Return a word, why where it fails, which rule changes the source; shares where the words are the same."""
+def _fare(fare: Fare, apart: Iterable[Why], *, with_shares: bool) -> str:
+    """Return a word, why where it fails, which rule changes the source; shares where the words are the same.
+
+    Of several reasons one of those `apart` is told, which the other side has not.
+    """
     shares = ""
     if with_shares:
         least, most = percent(fare.at_least), percent(fare.at_most)
         shares = f" ({least})" if least == most else f" ({least} to {most}, by client)"
-    why = f": {failure_text(fare.failures[0])}" if fare.failures else ""
-    by = [place_of(each.by) + (f" when {clauses(each.when)}" if each.when else "") for each in fare.rewrites]
-    source = f", source rewritten by {by[0]}{f' and {len(by) - 1} more' if len(by) > 1 else ''}" if by else ""
+    first = next(_told_first(fare.failures, apart), None)
+    why = f": {_why_text(first)}{_when_text(first)}" if first else ""
+    by = [_why_text(each) + _when_text(each) for each in _told_first(fare.rewrites, apart)]
+    source = f", {by[0]}{f' and {len(by) - 1} more' if len(by) > 1 else ''}" if by else ""
     return f"{fare.word}{shares}{why}{source}"
+
+
+def _told_first(every: Sequence[Reason], apart: Iterable[Why]) -> Iterator[Reason]:
+    """Yield reasons, those first that concern clients in general, then those that the other side has not."""
+    ours = set(apart)
+    yield from sorted(every, key=lambda one: (not is_usual(one.when), one not in ours))
+
+
+def _when_text(why: Failure | Rewrite) -> str:
+    """Return conditions as they are told of many services: without where their packets had been sent."""
+    return f" when {clauses(_without_place(why.when))}" if why.when else ""
 
 
 def _or_none(value: Any) -> str:

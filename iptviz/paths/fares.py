@@ -10,7 +10,7 @@ from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import POSTROUTING, SOURCE_RANGES
 from iptviz.kube.refusals import is_own_refusal
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
-from iptviz.paths.reach import names_one, reaches
+from iptviz.paths.reach import is_singled_out, names_one, reaches, singling
 from iptviz.paths.shared import SharedPaths, Translation
 from iptviz.paths.survey import Evidence, Survey
 from iptviz.paths.unseen_nat import with_unseen_nat
@@ -98,11 +98,19 @@ class Rewrite(NamedTuple):
     endpoints: tuple[str, ...]
 
 
+class Exempt(NamedTuple):
+    """Why connections of single clients fail, where those of the others fare well; `when` names the clients."""
+
+    cause: Cause
+    when: When
+
+
 class Fare(NamedTuple):
     """How some kinds of clients fare alike: at least the share `at_least` (in [0, 1]) works, at most `at_most`.
 
     `at_most` is `CERTAIN` itself where all may work. `failures` are what fails, the usual case first. `rewrites`
-    are sources lost to rules of others.
+    are sources lost to rules of others. `exceptions` are what fails for single clients where the others fare
+    well, if that was asked for.
     """
 
     clients: tuple[str, ...]
@@ -111,6 +119,7 @@ class Fare(NamedTuple):
     at_most: Fraction
     failures: tuple[Failure, ...]
     rewrites: tuple[Rewrite, ...] = ()
+    exceptions: tuple[Exempt, ...] = ()
 
     @property
     def fails(self) -> bool:
@@ -170,17 +179,20 @@ def reached_in(
 ) -> tuple[tuple[Reached, ...], ...]:
     """Return for each service port of a dump how clients fare at its frontends; the paths of some may be known.
 
-    `by_decider`: where other rules decide the same of other clients, they are told apart.
+    `by_decider`: where other rules decide the same of other clients, they are told apart, and what fails for
+    single clients is told.
     """
-    looking = _Looking(SharedPaths(Survey(rules.dump, evidence, by_decider=by_decider), rules, known))
+    shared = SharedPaths(Survey(rules.dump, evidence, by_decider=by_decider), rules, known)
+    looking = _Looking(shared, by_decider=by_decider)
     return tuple(tuple(map(looking.at, port.answers)) for port in ports)
 
 
 class _Looking:
     """Looks at many frontends; what is said of one is said of all that are found alike."""
 
-    def __init__(self, shared: SharedPaths) -> None:
+    def __init__(self, shared: SharedPaths, *, by_decider: bool) -> None:
         self._shared = shared
+        self._by_decider = by_decider
         self._fares: dict[int, tuple[Fare, ...]] = {}
 
     def at(self, answer: FrontendAnswer) -> Reached:
@@ -190,16 +202,17 @@ class _Looking:
             return Reached(answer.frontend, ())
         found = self._shared.of(answer)
         if found.translation is None:
-            fares = self._fares[id(found.paths)] = tuple(fares_of(answer, found.paths, found.endpoints))
+            own = fares_of(answer, found.paths, found.endpoints, exceptions=self._by_decider)
+            fares = self._fares[id(found.paths)] = tuple(own)
             return Reached(answer.frontend, fares)
         fares = self._fares[id(found.paths)]
-        if any(fare.failures or fare.rewrites for fare in fares):
+        if any(fare.failures or fare.rewrites or fare.exceptions for fare in fares):
             fares = tuple(_translated(fare, found.translation) for fare in fares)
         return Reached(answer.frontend, fares)
 
 
 def _translated(fare: Fare, translation: Translation) -> Fare:
-    if not fare.failures and not fare.rewrites:
+    if not fare.failures and not fare.rewrites and not fare.exceptions:
         return fare
     return fare._replace(
         rewrites=tuple(
@@ -211,20 +224,32 @@ def _translated(fare: Fare, translation: Translation) -> Fare:
         ),
         failures=tuple(
             failure._replace(
-                cause=failure.cause._replace(by=translation.decider(failure.cause.by)),
-                when=translation.when(failure.when),
+                cause=_translated_cause(failure.cause, translation), when=translation.when(failure.when)
             )
             for failure in fare.failures
+        ),
+        exceptions=tuple(
+            each._replace(cause=_translated_cause(each.cause, translation), when=translation.when(each.when))
+            for each in fare.exceptions
         ),
     )
 
 
+def _translated_cause(cause: Cause, translation: Translation) -> Cause:
+    return cause._replace(by=translation.decider(cause.by))
+
+
 def fares_of(
-    answer: FrontendAnswer, paths: FrontendPaths, own: frozenset[str] | None = None
+    answer: FrontendAnswer,
+    paths: FrontendPaths,
+    own: frozenset[str] | None = None,
+    *,
+    exceptions: bool = False,
 ) -> Iterator[Fare]:
     """Yield how clients fare; kinds of them that fare alike together. It is not known where the dump lacks rules.
 
     `own` are the addresses of the service's endpoints; None: what is reached is not compared with them.
+    `exceptions`: what fails for single clients is told.
     """
     if answer.unseen:
         return
@@ -233,8 +258,10 @@ def fares_of(
     alike: dict[object, list[Fare]] = {}
     for reach in reaches(paths):
         fare = _redirected(_fare(answer, reach), reach, own)
+        if exceptions and fare.word in WELL:
+            fare = fare._replace(exceptions=_exceptions(answer, reach))
         first = (fare.failures[0].cause, fare.failures[0].when) if fare.failures else None
-        alike.setdefault((*fare[1:4], fare.rewrites, first), []).append(fare)
+        alike.setdefault((*fare[1:4], fare.rewrites, fare.exceptions, first), []).append(fare)
     if answer.nat_unseen and all(_is_unknown(fares[0]) for fares in alike.values()):
         return
     for fares in alike.values():
@@ -258,6 +285,12 @@ def _fare(answer: FrontendAnswer, reach: Reach) -> Fare:
     if fare.fails and not failures:
         return fare._replace(failures=(Failure(without(fare.at_most), Cause("not known", "", None), ()),))
     return fare
+
+
+def _exceptions(answer: FrontendAnswer, reach: Reach) -> tuple[Exempt, ...]:
+    """Return what fails for clients whom rules single out, whatever else must be so."""
+    failures = _failures(answer, filter(is_singled_out, reach.entries))
+    return tuple(dict.fromkeys(Exempt(one.cause, singling(one.when)) for one in failures))
 
 
 def _keeps(answer: FrontendAnswer, client: str) -> bool:

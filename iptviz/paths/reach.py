@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
+    from iptviz.engine.condition import When
     from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
 
 Word = Literal["yes", "no", "in part", "depends", "this node"]
@@ -94,8 +95,17 @@ def hangs_on_node(entry: ClientPaths) -> bool:
     That is a setting of the kernel; or that it lacks an address to which nothing is tracked: a DNS cache
     has it.
     """
-    unlike = {one.condition.kind for one in entry.when if not one.holds}
+    unlike = _unlike(entry.when)
     return "sysctl" in unlike or (entry.untracked and "destination-type" in unlike)
+
+
+def _unlike(when: When) -> set[str]:
+    return {one.condition.kind for one in when if not one.holds}
+
+
+def is_usual(when: When) -> bool:
+    """Whether conditions are about clients in general, at a node as nodes are."""
+    return not singling(when) and "sysctl" not in _unlike(when)
 
 
 def is_singled_out(entry: ClientPaths) -> bool:
@@ -104,7 +114,14 @@ def is_singled_out(entry: ClientPaths) -> bool:
     So it is about those that ask a node port at ::1, where kube-proxy publishes none: there is no route_localnet
     for IPv6 (kube-proxy 1.26 and later write `! -d ::1/128` in the jump to KUBE-NODEPORTS).
     """
-    return any(one.holds and (names_one(one.condition) or one.condition in _LOOPBACK) for one in entry.when)
+    return bool(singling(entry.when))
+
+
+def singling(when: When) -> When:
+    """Return those of some conditions that hold for such clients alone; none: all may be meant."""
+    return tuple(
+        one for one in when if one.holds and (names_one(one.condition) or one.condition in _LOOPBACK)
+    )
 
 
 _LOOPBACK = frozenset({Condition("destination-cidr", "::1"), Condition("destination-cidr", "::1/128")})

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from iptviz.compare.ports.differences import FRONTEND_CHANGES, PROPERTY_CHANGES
 from iptviz.documents.diff_v1 import by_frontends
-from iptviz.documents.differing import frontend_text, property_texts, reached_texts
-from iptviz.paths.fares import FARE_WORDS, WELL
+from iptviz.documents.differing import frontend_text, property_texts, reached_texts, single_text
+from iptviz.paths.fares import FARE_WORDS
 from iptviz.view.changes import ChangeLine, line
 from iptviz.view.numbers import bounds, counted, percent
 from iptviz.view.text import printable
@@ -36,13 +36,17 @@ _MOST_NAMES = 3
 
 
 def service_lines(ports: PortChanges, *, fold: bool) -> Iterator[ChangeLine]:
-    """Yield the lines of all service ports that differ; those that differ alike together, folded some of many."""
-    changed = sorted(ports.changed, key=_urgency)
+    """Yield the lines of all service ports that differ; those that differ alike together, folded some of many.
+
+    What differs for single clients alone comes last, however many service ports it is at.
+    """
+    changed = sorted(filter(None, map(_without_single, ports.changed)), key=_urgency)
     worse = sum(map(is_worse, changed))
     yield from _some(_alike(changed[:worse], fold=fold), fold=fold)
     yield from _some([[_whole("-", port, fold=fold)] for port in ports.removed], fold=fold)
     yield from _some(_alike(changed[worse:], fold=fold), fold=fold)
     yield from _some([[_whole("+", port, fold=fold)] for port in ports.added], fold=fold)
+    yield from _some(_of_single(ports.changed, fold=fold), fold=fold)
 
 
 def _some(told: Sequence[Sequence[ChangeLine]], *, fold: bool) -> Iterator[ChangeLine]:
@@ -73,9 +77,7 @@ def _head(ports: Sequence[ChangedPort], *, fold: bool) -> ChangeLine:
 
 def is_worse(port: ChangedPort) -> bool:
     """Whether some kind of clients fares worse than it did."""
-    return not for_single_clients(port) and any(
-        one.kind == "reached" and _is_worse(one) for one in port.differences
-    )
+    return any(one.kind == "reached" and not one.of_single and _is_worse(one) for one in port.differences)
 
 
 def _is_worse(one: ReachedDifference) -> bool:
@@ -83,21 +85,55 @@ def _is_worse(one: ReachedDifference) -> bool:
 
 
 def for_single_clients(port: ChangedPort) -> bool:
-    """Whether nothing differs but for clients that rules single out, be it by their address."""
-    return all(
-        one.kind == "reached" and one.old.word == one.new.word and one.new.word in WELL
-        for one in port.differences
-    )
+    """Whether nothing differs but for clients that rules single out, by their address or port."""
+    return all(map(_is_single, port.differences))
+
+
+def _is_single(one: PortDifference) -> bool:
+    return one.kind == "reached" and one.of_single
+
+
+def _without_single(port: ChangedPort) -> ChangedPort | None:
+    """Return a service port with what differs for more than single clients; None: nothing does."""
+    usual = tuple(one for one in port.differences if not _is_single(one))
+    return port._replace(differences=usual) if usual else None
 
 
 def _rank(word: str) -> int:
     return FARE_WORDS.index(word) if word in FARE_WORDS else len(FARE_WORDS)
 
 
-def _urgency(port: ChangedPort) -> tuple[bool, bool, bool]:
+def _urgency(port: ChangedPort) -> tuple[bool, bool]:
     """Sort first what is reached less well, then what has lost endpoints."""
     has_lost = any(one.kind == "endpoint removed" for one in port.differences)
-    return not is_worse(port), for_single_clients(port), not has_lost
+    return not is_worse(port), not has_lost
+
+
+# --- single clients --------------------------------------------------------------------------------------------
+
+
+def _of_single(ports: Iterable[ChangedPort], *, fold: bool) -> list[list[ChangeLine]]:
+    """Return a line for each thing that single clients meet on one side alone; unfolded, with names of ports."""
+    alike: dict[tuple[str, str], dict[str, None]] = {}
+    for port in ports:
+        for one in port.differences:
+            if one.kind == "reached" and one.of_single:
+                key = ", ".join(one.clients), single_text(one)
+                alike.setdefault(key, {})[_name(port.new)] = None
+    return [
+        [
+            line(
+                "~",
+                printable(f"{_several(list(names), fold=fold)}, for single clients from {clients}: {said}"),
+            )
+        ]
+        for (clients, said), names in alike.items()
+    ]
+
+
+def _several(names: Sequence[str], *, fold: bool) -> str:
+    """Return names, folded how many there are."""
+    return ", ".join(names) if not fold or len(names) == 1 else counted(len(names), "service port")
 
 
 # --- a service port that only one side has ---------------------------------------------------------------------

@@ -614,3 +614,84 @@ def test_chains_of_services_that_differ_in_form_alone_are_told_as_one() -> None:
         "diff", "fixtures/policies-old/dump.rules", "fixtures/policies-today/dump.rules", "--all"
     ).stdout
     assert "\n~ nat KUBE-SEP-6E7" in whole
+
+
+# --- single clients --------------------------------------------------------------------------------------------
+
+
+def printed(tmp_path: Path, old: str, new: str, *options: str) -> list[str]:
+    """The lines that are printed of services."""
+    for name, written in (("old", old), ("new", new)):
+        (tmp_path / name).write_text(written)
+    done = run("diff", str(tmp_path / "old"), str(tmp_path / "new"), *options)
+    assert done.returncode == 1, done
+    part = done.stdout.partition("\nServices\n")[2].partition("\n\n")[0]
+    return part.splitlines()
+
+
+ONE_CLIENT = "-A FORWARD -s 198.51.100.77/32 -j DROP"
+BY_ONE_RULE = "DROP by filter FORWARD rule 1, line 26 (source in 198.51.100.77/32)"
+
+
+def test_single_clients_are_told_in_one_line_for_all_services(tmp_path: Path) -> None:
+    before = text(WEB, CART, OTHER)
+    after = with_filter(before, ONE_CLIENT)
+    line = after.split("\n").index(ONE_CLIENT) + 1
+    rule = BY_ONE_RULE.replace("line 26", f"line {line}")
+    assert printed(tmp_path, before, after) == [
+        f"~ 7 service ports, for single clients from outside: now {rule}"
+    ]
+    assert printed(tmp_path, after, before) == [
+        f"~ 7 service ports, for single clients from outside: no longer {rule}"
+    ]
+    assert "shop/cart:http tcp" in printed(tmp_path, before, after, "--all")[0]
+
+
+def test_json_has_single_clients_of_each_service() -> None:
+    before = text(WEB, CART)
+    changed = differing(before, with_filter(before, ONE_CLIENT))["services"]["changed"]
+    assert {"web", "cart"} <= set(names(changed))
+    assert all(each["single_clients"] for one in changed for each in one["reached"])
+
+
+def test_a_kind_of_clients_is_told_at_its_service_beside_single_ones(tmp_path: Path) -> None:
+    before = text(WEB, CART)
+    lines = printed(tmp_path, before, with_filter(before, ONE_CLIENT, "-A FORWARD -d 10.244.1.4/32 -j DROP"))
+    assert any("reached from pod yes -> in part: DROP by filter FORWARD rule 2" in one for one in lines)
+    assert sum("FORWARD rule 1" in one for one in lines if "single clients" in one) == 1
+
+
+TOLD_APART = {
+    "another rule at its place": (
+        ["-A FORWARD -d 10.244.1.0/24 -i eth1 -j DROP"],
+        ["-A FORWARD -d 10.244.1.0/24 -i eth2 -j DROP"],
+    ),
+    "a later rule": (
+        ["-A FORWARD -d 10.244.1.0/24 -i eth1 -j DROP"],
+        ["-A FORWARD -d 10.244.1.0/24 -i eth1 -j DROP", "-A FORWARD -d 10.244.1.0/24 -i eth3 -j REJECT"],
+    ),
+    "a rule that was there for single clients": (
+        [ONE_CLIENT],
+        [ONE_CLIENT, "-A FORWARD -m set --match-set blocked src -j DROP"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TOLD_APART)
+def test_both_sides_of_an_arrow_never_say_the_same(tmp_path: Path, what: str) -> None:
+    before = text(WEB, CART)
+    old, new = (with_filter(before, *rules) for rules in TOLD_APART[what])
+    arrows = [one.strip() for one in printed(tmp_path, old, new) if "~ reached from" in one]
+    assert arrows
+    for one in arrows:
+        said, _, now = one.partition(" -> ")
+        assert now
+        assert not said.endswith(now), one
+
+
+def test_what_is_told_of_a_kind_of_clients_is_not_the_rule_of_single_ones(tmp_path: Path) -> None:
+    before = with_filter(text(CART), ONE_CLIENT)
+    after = before.replace(ONE_CLIENT, f"{ONE_CLIENT}\n-A FORWARD -m set --match-set blocked src -j DROP")
+    told = [one for one in printed(tmp_path, before, after) if "-> depends" in one]
+    assert told
+    assert all("FORWARD rule 2" in one or "rule 1, line 30, and 1 other rule" in one for one in told)

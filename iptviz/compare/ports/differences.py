@@ -79,12 +79,16 @@ class PropertyDifference(NamedTuple):
 
 
 class ReachedDifference(NamedTuple):
-    """Kinds of clients that fare otherwise at some frontends: the word, why, or how many get through."""
+    """Kinds of clients that fare otherwise at some frontends: the word, why, or how many get through.
+
+    `of_single` says that only those of them do whom rules name by their own address or port.
+    """
 
     clients: tuple[str, ...]
     old: Fare
     new: Fare
     frontends: tuple[FrontendForm, ...]
+    of_single: bool = False
     kind: Literal["reached"] = "reached"
 
 

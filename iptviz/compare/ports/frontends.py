@@ -11,8 +11,15 @@ from iptviz.compare.ports.differences import (
     PropertyDifference,
     ReachedDifference,
 )
-from iptviz.compare.ports.reach import Scale, fares_differing, surely_otherwise, when_key
+from iptviz.compare.ports.reach import (
+    Scale,
+    concerns_single_clients,
+    fares_differing,
+    surely_otherwise,
+    when_key,
+)
 from iptviz.compare.ports.shares import are_even, are_told, by_text, differ, differing, evened, slack_of
+from iptviz.kube.families import NODE_PORTS
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -84,7 +91,7 @@ def _reached(pair: FrontendPair) -> Iterator[ReachedDifference]:
         return
     for clients, fares in fares_differing(old.reached, new.reached, cache(lambda: _scale(pair))):
         if surely_otherwise(*fares) or not pair.unseen_rules_may_decide:
-            yield ReachedDifference(clients, *fares, (new,))
+            yield ReachedDifference(clients, *fares, (new,), concerns_single_clients(*fares))
 
 
 def _scale(pair: FrontendPair) -> Scale:
@@ -180,7 +187,7 @@ def _properties(pair: FrontendPair) -> Iterator[tuple[PropertyKind, Value, Value
     if pair.both_lead_on:
         if old.masquerade is not None and new.masquerade is not None and _marks(old) != _marks(new):
             yield "masquerade", old.masquerade, new.masquerade
-        if _addresses(old) != _addresses(new):
+        if _addresses(old) != _addresses(new) and _is_asked_for(old) and _is_asked_for(new):
             yield "node port addresses", old.at_addresses, new.at_addresses
 
 
@@ -193,6 +200,11 @@ def _leftovers_differ(pair: FrontendPair) -> bool:
 def _marks(form: FrontendForm) -> frozenset[object]:
     """Return when connections are masqueraded, in whatever order the rules say so."""
     return frozenset(map(when_key, form.masquerade or ()))
+
+
+def _is_asked_for(form: FrontendForm) -> bool:
+    """Whether a rule asks for node ports: without any, who reaches them tells all."""
+    return form.rule is None or any(form.rule.table.rules_to(NODE_PORTS))
 
 
 def _addresses(form: FrontendForm) -> object:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from iptviz.compare.ports.shares import differ
 from iptviz.errors import DumpError
-from iptviz.paths.fares import OF_SERVICES, WELL
+from iptviz.paths.fares import OF_SERVICES, WELL, Exempt, Failure, Rewrite
 from iptviz.paths.model import CLIENT_KINDS
+from iptviz.paths.reach import singling
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from iptviz.paths.model import Decider
 
 Pair = tuple["Fare", "Fare"]
+
+Why = Failure | Exempt | Rewrite
+"""Why connections fail or lose their source, be it those of single clients."""
 
 
 class Scale(NamedTuple):
@@ -83,9 +87,40 @@ def _fail_otherwise(old: Fraction, new: Fraction, scale: Scale) -> bool:
 
 def whys(fare: Fare) -> frozenset[object]:
     """Return why connections fail or lose their source, wherever the rules stand that decide it."""
-    failures = ((_cause_key(failure.cause), when_key(failure.when)) for failure in fare.failures)
-    rewrites = ((_decider_key(rewrite.by), when_key(rewrite.when)) for rewrite in fare.rewrites)
-    return frozenset((*failures, *rewrites))
+    return frozenset(map(_why_key, whys_of(fare)))
+
+
+def whys_of(fare: Fare) -> tuple[Why, ...]:
+    """Return all that a fare tells of why connections fail or lose their source."""
+    return *fare.failures, *fare.exceptions, *fare.rewrites
+
+
+def whys_apart(old: Fare, new: Fare) -> tuple[tuple[Why, ...], tuple[Why, ...]]:
+    """Return why connections fail or lose their source on the old side alone, and on the new side alone."""
+    before, after = whys(old), whys(new)
+    return (
+        tuple(one for one in whys_of(old) if _why_key(one) not in after),
+        tuple(one for one in whys_of(new) if _why_key(one) not in before),
+    )
+
+
+def concerns_single_clients(old: Fare, new: Fare) -> bool:
+    """Whether only clients fare otherwise whom rules single out, by their address or port."""
+    if old.word != new.word:
+        return False
+    if any(not singling(one.when) for side in whys_apart(old, new) for one in side):
+        return False
+    return old.word in WELL or _usual_shares(old) == _usual_shares(new)
+
+
+def _usual_shares(fare: Fare) -> dict[object, Fraction]:
+    """Return which shares fail, by their cause, of clients whom no rule singles out."""
+    return {_why_key(one): one.share for one in fare.failures if not singling(one.when)}
+
+
+def _why_key(why: Why) -> object:
+    decided = _decider_key(why.by) if isinstance(why, Rewrite) else _cause_key(why.cause)
+    return decided, when_key(why.when)
 
 
 def _cause_key(cause: Cause) -> object:

@@ -15,14 +15,15 @@ from tests import kubeproxy
 from tests.checks.planted import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 Fact = tuple[str, ...]
 """A kind of fact, what it is about, and the values before and after."""
 
 ADDED, REMOVED, CHANGED, MOVED = "rule added", "rule removed", "rule changed", "rule moved"
-REACHED, BY_SINGLE = "reached", "reached by single clients"
-"""That some kind of clients fares otherwise at a service port, in a word; in the same word, but for other clients."""
+REACHED, OTHER_REASON, BY_SINGLE = "reached", "reached for another reason", "reached by single clients"
+"""That some kind of clients fares otherwise at a service port: in a word; in why, or whose source is lost; that only
+clients do whom rules name."""
 
 
 class Variant(NamedTuple):
@@ -51,19 +52,30 @@ VARIANTS = tuple(
 
 
 class Pair(NamedTuple):
-    """Two dumps, and all facts that are to be told of them; of what follows from these, some `may` be told, too.
+    """Two dumps, and all facts that are to be told of them; of what follows from these, some `must` be told, too.
 
-    Of the latter the beginnings are given: a fact of any values is meant.
+    Some `may` be told: not in each release is it so. Of both the beginnings are given: a fact of any values is meant.
     """
 
     old: str
     new: str
     facts: frozenset[Fact]
+    must: frozenset[Fact] = frozenset()
     may: frozenset[Fact] = frozenset()
 
-    def follows(self, fact: Fact) -> bool:
-        """Whether a fact may be told."""
-        return any(fact[:size] in self.may for size in range(1, len(fact) + 1))
+    def missing(self, found: Iterable[Fact]) -> set[Fact]:
+        """What is to be told, and is not found."""
+        known = {beginning for fact in found for beginning in _beginnings(fact)}
+        return {*(self.facts - frozenset(found)), *(self.must - known)}
+
+    def invented(self, found: Iterable[Fact]) -> set[Fact]:
+        """What is found, and is neither to be told nor may be."""
+        allowed = self.must | self.may
+        return {fact for fact in found if fact not in self.facts and allowed.isdisjoint(_beginnings(fact))}
+
+
+def _beginnings(fact: Fact) -> Iterator[Fact]:
+    return (fact[:size] for size in range(1, len(fact) + 1))
 
 
 class Kind(NamedTuple):
@@ -120,14 +132,15 @@ def plain_service(family: int, number: int) -> kubeproxy.Service:
 
 
 def neighbours(variant: Variant) -> list[kubeproxy.Service]:
-    """Services that stay as they are, with something of everything."""
+    """Services that stay as they are, with something of everything; few, since each is followed on both sides."""
     family, newer = variant.family, int(variant.era[2:])
     options: list[dict[str, object]] = [
-        {}, {"node_port": 30_102}, {"external_ips": (address(family, "external", 3),)},
-        {"affinity": 600}, {"protocol": "udp"}, {"endpoints": endpoints(family, 6, 1)},
-    ]  # fmt: skip
+        {"node_port": 30_101},
+        {"external_ips": (address(family, "external", 2),), "affinity": 600},
+        {"protocol": "udp", "endpoints": endpoints(family, 3, 1)},
+    ]
     if newer >= 4:
-        balanced = {"load_balancer_ips": (address(family, "balancer", 7),), "node_port": 30_107}
+        balanced = {"load_balancer_ips": (address(family, "balancer", 4),), "node_port": 30_104}
         options.append({**balanced, "local_only": True})
     return [replace(plain_service(family, number), **one) for number, one in enumerate(options, 1)]  # type: ignore[arg-type]
 
@@ -227,9 +240,38 @@ def in_table(text: str, table: str, *rules: str, first: bool = False) -> str:
     return f"{head}*{table}\n" + "".join(f"{line}\n" for line in lines) + f"COMMIT\n{tail}"
 
 
-def of_findings(*ids: str) -> frozenset[Fact]:
-    """That findings are new, gone, or say something else."""
-    return frozenset((f"finding {how}", name) for how in ("new", "gone", "changed") for name in ids)
+Follows = tuple[frozenset[Fact], frozenset[Fact]]
+"""Beginnings of what must be told, and of what may be."""
+
+_SAID = re.compile(r"(?P<what>.+?)(?:@(?P<family>[46]))?(?P<open>\?)?")
+
+
+def follows(variant: Variant, said: Iterable[str], names: Iterable[str]) -> Follows:
+    """What follows from a difference, at each of some service ports: each as `KIND OF FACT` or `HOW FINDING`.
+
+    Behind it stands `@4` or `@6` where it is so in one family alone, and `?` where not in each release.
+    """
+    must: set[Fact] = set()
+    may: set[Fact] = set()
+    for one in said:
+        parts = _SAID.fullmatch(one)
+        assert parts, one
+        if parts["family"] in {None, str(variant.family)}:
+            (may if parts["open"] else must).update(_told_as(parts["what"], names))
+    return frozenset(must), frozenset(may)
+
+
+def _told_as(what: str, names: Iterable[str]) -> Iterable[Fact]:
+    how, _, finding = what.partition(" ")
+    if how in {"new", "gone", "changed"}:
+        return [(f"finding {how}", finding)]
+    return [(what, name) for name in names]
+
+
+def together(*parts: Follows) -> Follows:
+    """What follows from several things."""
+    must, may = ([part[place] for part in parts] for place in (0, 1))
+    return frozenset().union(*must), frozenset().union(*may)
 
 
 # --- what means nothing -------------------------------------------------------------------------------------------
@@ -269,13 +311,6 @@ def _shuffled(lines: str, dice: random.Random) -> str:
     return "".join(every)
 
 
-def pair(
-    variant: Variant, old: str, new: str, facts: frozenset[Fact], may: frozenset[Fact] = frozenset()
-) -> Pair:
+def pair(variant: Variant, old: str, new: str, facts: frozenset[Fact], then: Follows) -> Pair:
     """The pair of two dumps as they are written."""
-    return Pair(written(variant, old), written(variant, new, later=True), facts, may)
-
-
-def fares(names: Iterable[str], *kinds: str) -> frozenset[Fact]:
-    """That clients fare otherwise at service ports, or single ones do."""
-    return frozenset((kind, name) for name in names for kind in kinds)
+    return Pair(written(variant, old), written(variant, new, later=True), facts, *then)

@@ -6,20 +6,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tests.compare.planted import (
-    BY_SINGLE,
     CHANGED,
     PODS,
-    REACHED,
     Kind,
     Pair,
     address,
     base_of,
     cluster_of,
     endpoints,
-    fares,
+    follows,
     host,
     neighbours,
-    of_findings,
     pair,
     plain_service,
 )
@@ -29,7 +26,7 @@ from tests.kubeproxy.words import written
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from tests.compare.planted import Fact, Variant
+    from tests.compare.planted import Fact, Follows, Variant
     from tests.kubeproxy import Cluster, Service
 
 Options = dict[str, Any]
@@ -53,11 +50,12 @@ def _changed(
     *told: tuple[str, ...],
     families: tuple[int, ...] = (4, 6),
     since: int = 1,
-    beside: tuple[str, ...] = (),
+    then: tuple[str, ...] = (),
 ) -> Kind:
     """A service has other options; `told` is what the generator's truth does not know: words, and values.
 
-    `beside` are findings of `check` that such a service has, or that count such services.
+    `then` is what follows, as `follows` reads it: how clients fare, and findings of `check` that such a service has, or
+    that count such services.
     """
 
     def put(variant: Variant) -> Pair:
@@ -68,22 +66,14 @@ def _changed(
             (kind, port_name((after or before)[0]), *(value.format(*clients) for value in values))
             for kind, *values in told
         }
-        return _pair(variant, *clusters, frozenset(more), of_findings(*beside))
+        facts = port_facts(*clusters) | more
+        return _pair(variant, *clusters, facts, follows(variant, then, {fact[1] for fact in facts}))
 
     return Kind(put, families, since)
 
 
-_OF_POLICIES = ("masquerade", "local only")
-"""What a policy decides, too."""
-
-
-def _pair(
-    variant: Variant, old: Cluster, new: Cluster, more: frozenset[Fact], beside: frozenset[Fact]
-) -> Pair:
-    """Where a service port differs, clients may fare otherwise at it, and at no other."""
-    facts = port_facts(old, new) | more
-    may = fares({fact[1] for fact in facts}, REACHED, BY_SINGLE, *_OF_POLICIES) | beside
-    return pair(variant, base_of(variant, old).text, base_of(variant, new).text, facts, may)
+def _pair(variant: Variant, old: Cluster, new: Cluster, facts: frozenset[Fact], then: Follows) -> Pair:
+    return pair(variant, base_of(variant, old).text, base_of(variant, new).text, facts, then)
 
 
 def _with(kind: str, number: int, option: str) -> Callable[[Variant], Options]:
@@ -126,15 +116,14 @@ _LOCAL = {"node_port": 30_200, "local_only": True}
 OF_SERVICES: dict[str, Kind] = {
     "a service comes": _changed(None, {}),
     "a service goes": _changed({}, None),
-    "a service with a node port comes": _changed(None, {"node_port": 30_200}, beside=("route-localnet",)),
-    "a service with all frontends goes": _changed(_external(), None, beside=("route-localnet", "external-ip-public", "lb-short-circuit",)),
-    "a service without endpoints comes": _changed(None, {"endpoints": ()}, since=2, beside=("no-endpoints",)),
+    "a service with a node port comes": _changed(None, {"node_port": 30_200}, then=("changed route-localnet@4",)),
+    "a service with all frontends goes": _changed(_external(), None, then=("changed route-localnet@4", "changed external-ip-public", "gone lb-short-circuit")),
+    "a service without endpoints comes": _changed(None, {"endpoints": ()}, since=2, then=("new no-endpoints",)),
     "a service is renamed": _changed({"name": "old"}, {"name": "new"}),
     "a service moves to another namespace": _changed({"namespace": "old"}, {"namespace": "new"}),
     "a port is renamed": _changed({"port_name": "http"}, {"port_name": "web"}),
     "a port's protocol changes": _changed(
-        {"protocol": "tcp"}, {"protocol": "udp"}, beside=("existing-udp-flows",)
-    ),
+        {"protocol": "tcp"}, {"protocol": "udp"}, then=("changed existing-udp-flows",)),
     "an endpoint comes": _changed(_ends(4), _ends(5)),
     "an endpoint goes": _changed(_ends(4), _ends(3)),
     "the last but one endpoint goes": _changed(_ends(2), _ends(1)),
@@ -142,37 +131,35 @@ OF_SERVICES: dict[str, Kind] = {
     "one endpoint is replaced": _changed(_ends(4), _ends(4, first=1)),
     "all endpoints are replaced": _changed(_ends(3), _ends(3, first=4)),
     "endpoints have another port": _changed(_ends(3), _ends(3, port=9090)),
-    "the endpoints go": _changed({}, {"endpoints": ()}, since=7, beside=("no-endpoints",)),
-    "the first endpoints come": _changed({"endpoints": ()}, {}, since=7, beside=("no-endpoints",)),
-    "a service of all frontends loses its endpoints": _changed(_external(), _external(endpoints=()), since=20, beside=("route-localnet", "external-ip-public", "lb-short-circuit", "no-endpoints",)),
+    "the endpoints go": _changed({}, {"endpoints": ()}, since=7, then=("reached", "new no-endpoints")),
+    "the first endpoints come": _changed({"endpoints": ()}, {}, since=7, then=("reached", "gone no-endpoints")),
+    "a service of all frontends loses its endpoints": _changed(_external(), _external(endpoints=()), since=20, then=("reached", "new no-endpoints", "gone lb-short-circuit", "changed external-ip-public", "changed route-localnet@4")),
     "the cluster IP changes": _changed({}, lambda variant: {"cluster_ip": address(variant.family, "service", 99)}),
     "the port changes": _changed({"port": 80}, {"port": 8000}),
-    "a node port comes": _changed({}, {"node_port": 30_200}, beside=("route-localnet",)),
-    "a node port goes": _changed({"node_port": 30_200}, {}, beside=("route-localnet",)),
-    "a node port changes": _changed({"node_port": 30_200}, {"node_port": 30_201}, beside=("route-localnet",)),
-    "an external IP comes": _changed({}, _IP, beside=("external-ip-public",)),
-    "an external IP goes": _changed(_IP, {}, beside=("external-ip-public",)),
-    "an external IP changes": _changed(_IP, _with("external", 31, "external_ips"), beside=("external-ip-public",)),
-    "a load balancer comes": _changed({}, _BALANCER, beside=("lb-short-circuit",)),
-    "a load balancer goes": _changed(_BALANCER, {}, beside=("lb-short-circuit",)),
-    "a load balancer changes": _changed(_BALANCER, _with("balancer", 31, "load_balancer_ips"), beside=("lb-short-circuit",)),
-    "affinity comes": _changed({}, {"affinity": 600}, ("affinity", "none", "600 s"), since=8, beside=("affinity-list-full", "affinity-pins",)),
-    "affinity goes": _changed({"affinity": 600}, {}, ("affinity", "600 s", "none"), since=8, beside=("affinity-list-full", "affinity-pins",)),
+    "a node port comes": _changed({}, {"node_port": 30_200}, then=("changed route-localnet@4",)),
+    "a node port goes": _changed({"node_port": 30_200}, {}, then=("changed route-localnet@4",)),
+    "a node port changes": _changed({"node_port": 30_200}, {"node_port": 30_201}, then=("changed route-localnet@4",)),
+    "an external IP comes": _changed({}, _IP, then=("changed external-ip-public",)),
+    "an external IP goes": _changed(_IP, {}, then=("changed external-ip-public",)),
+    "an external IP changes": _changed(_IP, _with("external", 31, "external_ips"), then=("changed external-ip-public",)),
+    "a load balancer comes": _changed({}, _BALANCER, then=("new lb-short-circuit",)),
+    "a load balancer goes": _changed(_BALANCER, {}, then=("gone lb-short-circuit",)),
+    "a load balancer changes": _changed(_BALANCER, _with("balancer", 31, "load_balancer_ips"), then=("changed lb-short-circuit",)),
+    "affinity comes": _changed({}, {"affinity": 600}, ("affinity", "none", "600 s"), since=8, then=("changed affinity-list-full", "changed affinity-pins")),
+    "affinity goes": _changed({"affinity": 600}, {}, ("affinity", "600 s", "none"), since=8, then=("changed affinity-list-full", "changed affinity-pins")),
     "affinity lasts longer": _changed(
-        {"affinity": 600}, {"affinity": 7200}, ("affinity", "600 s", "7200 s"), since=8, beside=("affinity-list-full", "affinity-pins",)),
+        {"affinity": 600}, {"affinity": 7200}, ("affinity", "600 s", "7200 s"), since=8, then=("changed affinity-list-full?", "changed affinity-pins?")),
     "external policy Local": _changed(
-        {"node_port": 30_200}, _LOCAL, ("external policy", "Cluster", "Local"), since=15
-    ),
+        {"node_port": 30_200}, _LOCAL, ("external policy", "Cluster", "Local"), since=15, then=("masquerade?", "reached for another reason")),
     "external policy Cluster": _changed(
-        _LOCAL, {"node_port": 30_200}, ("external policy", "Local", "Cluster"), since=15
-    ),
-    "another local endpoint": _changed({**_LOCAL, "local": 1}, {**_LOCAL, "local": 2}, since=15),
+        _LOCAL, {"node_port": 30_200}, ("external policy", "Local", "Cluster"), since=15, then=("masquerade?", "reached for another reason")),
+    "another local endpoint": _changed({**_LOCAL, "local": 1}, {**_LOCAL, "local": 2}, since=15, then=("reached for another reason",)),
     "internal policy Local": _changed(
         {}, {"internal_local": True}, ("internal policy", "Cluster", "Local"), since=24
     ),
-    "source ranges come": _changed(_BALANCER, _ranges(1), ("source ranges", "none", "{1}"), since=24, beside=("source-ranges", "marked-drop-passes",)),
-    "a source range is added": _changed(_ranges(1), _ranges(1, 2), ("source ranges", "{1}", "{1}, {2}"), since=24, beside=("source-ranges", "marked-drop-passes",)),
-    "source ranges go": _changed(_ranges(1), _BALANCER, ("source ranges", "{1}", "none"), since=24, beside=("source-ranges", "marked-drop-passes",)),
+    "source ranges come": _changed(_BALANCER, _ranges(1), ("source ranges", "none", "{1}"), since=24, then=("reached", "new source-ranges")),
+    "a source range is added": _changed(_ranges(1), _ranges(1, 2), ("source ranges", "{1}", "{1}, {2}"), since=24, then=("reached for another reason", "changed source-ranges")),
+    "source ranges go": _changed(_ranges(1), _BALANCER, ("source ranges", "{1}", "none"), since=24, then=("reached", "gone source-ranges", "gone marked-drop-passes?")),
     "a health check comes": _changed(_LOCAL, {**_LOCAL, "health_check": 32_000}, ("health check", "none", "32000"), since=21),
     "another health check port": _changed(
         {**_LOCAL, "health_check": 32_000}, {**_LOCAL, "health_check": 32_001}, ("health check", "32000", "32001"), since=21
@@ -185,17 +172,17 @@ def _settings(
     told: Callable[[Variant], Iterable[Fact]],
     since: int = 1,
     families: tuple[int, ...] = (4, 6),
+    then: tuple[str, ...] = (),
+    beside: tuple[Fact, ...] = (),
     **options: object,
 ) -> Kind:
     """The node's kube-proxy is set up otherwise. Rules that lead to node ports, or forward, are of no one service."""
 
     def put(variant: Variant) -> Pair:
         old, new = cluster_of(variant), cluster_of(variant, later=True, **options)
-        beside = of_findings("route-localnet", "cidr-mix") | {
-            (CHANGED, "nat KUBE-SERVICES"),
-            (CHANGED, "filter KUBE-FORWARD"),
-        }
-        return _pair(variant, old, new, frozenset(told(variant)), beside)
+        facts = port_facts(old, new) | frozenset(told(variant))
+        must, may = follows(variant, then, {fact[1] for fact in facts})
+        return _pair(variant, old, new, facts, (must | frozenset(beside), may))
 
     return Kind(put, families, since)
 
@@ -222,19 +209,31 @@ def _answers_at(new: str) -> Callable[[Variant], Iterator[Fact]]:
     return facts
 
 
+_AT_FEWER, _JUMP = ("reached", "gone route-localnet"), ((CHANGED, "nat KUBE-SERVICES"),)
+"""What follows where node ports answer at fewer addresses: the jump to them is of no one service."""
+
 OF_SETTINGS = {
-    "masquerade-all": _settings(_masquerades("always"), 7, masquerade_all=True),
+    "masquerade-all": _settings(
+        _masquerades("always"), 7, then=("reached for another reason?",), masquerade_all=True
+    ),
     "another pod network": _settings(
-        _masquerades("unless source in 10.42.0.0/16"), 5, (4,), pod_cidr="10.42.0.0/16"
+        _masquerades("unless source in 10.42.0.0/16"),
+        5,
+        (4,),
+        ("reached for another reason?", "reached by single clients?"),
+        pod_cidr="10.42.0.0/16",
     ),
     "pods told by their bridge": _settings(
-        _masquerades("unless input interface is cni0"), 24, detect="bridge"
+        _masquerades("unless input interface is cni0"),
+        24,
+        then=("reached for another reason",),
+        detect="bridge",
     ),
     "node ports at one address": _settings(
-        _answers_at("only 192.168.1.10"), 10, (4,), node_port_addresses=("192.168.1.10",)
+        _answers_at("only 192.168.1.10"), 10, (4,), _AT_FEWER, _JUMP, node_port_addresses=("192.168.1.10",)
     ),
     "no node ports on localhost": _settings(
-        _answers_at("all but 127.0.0.0/8"), 26, (4,), localhost_node_ports=False
+        _answers_at("all but 127.0.0.0/8"), 26, (4,), _AT_FEWER, _JUMP, localhost_node_ports=False
     ),
 }
 """The node's kube-proxy is set up otherwise. Rules that lead to node ports, or forward, are of no one service."""

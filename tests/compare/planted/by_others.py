@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from tests.compare.planted import ADDED, CHANGED, MOVED, REMOVED, Kind, address, host, in_table
+from tests.compare.planted import ADDED, CHANGED, MOVED, PODS, REMOVED, Kind, address, host, in_table
 from tests.compare.planted.by_rule import edited
 
 if TYPE_CHECKING:
@@ -152,73 +152,107 @@ def _twice(base: Base, _variant: Variant) -> Edited:
     return base.after(rule, rule), {(ADDED, "filter INPUT", rule)}
 
 
+def _passed_and_dropped(base: Base) -> tuple[str, str]:
+    """What lets TCP to pods pass, and what drops all to them."""
+    return tuple(f"-A FORWARD -d {PODS[base.family]} {rest}" for rest in ("-p tcp -j ACCEPT", "-j DROP"))  # type: ignore[return-value]
+
+
+def _dropped_last(base: Base) -> str:
+    return in_table(base.text, "filter", *_passed_and_dropped(base), first=True)
+
+
+def _dropped_first(base: Base, _variant: Variant) -> Edited:
+    rules = _passed_and_dropped(base)[::-1]
+    return in_table(base.text, "filter", *rules, first=True), {(MOVED, "filter FORWARD", "surely")}
+
+
 OF_OTHERS: dict[str, Kind] = {
-    "a source is dropped before all in FORWARD": _adds("filter", "-A FORWARD -s {client} -j DROP", first=True),
-    "a source is dropped behind all in FORWARD": _adds("filter", "-A FORWARD -s {client} -j DROP"),
-    "a source is dropped in raw": _adds("raw", "-A PREROUTING -s {client} -j DROP"),
+    "a source is dropped before all in FORWARD": _adds("filter", "-A FORWARD -s {client} -j DROP", first=True, at={"all": ("reached by single clients",)}),
+    "a source is dropped behind all in FORWARD": _adds("filter", "-A FORWARD -s {client} -j DROP", at={"local": ("reached by single clients",)}),
+    "a source is dropped in raw": _adds("raw", "-A PREROUTING -s {client} -j DROP", at={"all": ("reached by single clients",)}),
     "DNS of a client is not tracked": _adds("raw", "-A PREROUTING -s {client} -p udp -m udp --dport 53 -j CT --notrack"),
     "a mark is set in mangle": _adds("mangle", "-A PREROUTING -s {client} -j MARK --set-xmark 0x200/0xff00"),
     "a log rule comes": _adds("filter", '-A INPUT -s {client} -m limit --limit 3/min -j LOG --log-prefix "x: "'),
-    "a rule of an ipset comes": _adds("filter", "-A INPUT -m set --match-set blocked src -j DROP", reached=True),
-    "a port is refused": _adds("filter", "-A INPUT -p tcp -m tcp --dport 3306 -j REJECT --reject-with {refusal}"),
+    "a rule of an ipset comes": _adds("filter", "-A INPUT -m set --match-set blocked src -j DROP", at={"all": ("reached",)}),
+    "a port is refused": _adds("filter", "-A INPUT -p tcp -m tcp --dport 3306 -j REJECT --reject-with {refusal}", at={"tcp": ("reached by single clients",)}),
     "a source is accepted": _adds("filter", "-A INPUT -s {client} -j ACCEPT", first=True),
     "Docker publishes a port": _adds("nat", "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 6000 -j DNAT --to-destination {end}:6000"),
     "a policy admits another port": _adds("filter", "-A POLICY-POD -p tcp -m tcp --dport 9200 -j ACCEPT", first=True),
-    "an address is masqueraded": _adds("nat", "-A POSTROUTING -s {client} -o eth1 -j MASQUERADE"),
-    "Docker's masquerade rule goes": _removes("nat", "POSTROUTING .*! -o docker0"),
+    "an address is masqueraded": _adds("nat", "-A POSTROUTING -s {client} -o eth1 -j MASQUERADE", at={"local": ("reached by single clients",)}),
+    "Docker's masquerade rule goes": _removes("nat", "POSTROUTING .*! -o docker0", at={"local": ("reached for another reason",)}),
     "a rule of the firewall goes": _removes("filter", "INPUT .*--dport 9090"),
     "Docker's port goes": _removes("nat", "DOCKER "),
     "the jump to host ports goes": _removes("nat", "PREROUTING .*-j CNI-HOSTPORT-DNAT"),
     "a port of a rule changes": _changes("filter", "INPUT .*--dport 9090", "9090", "9091"),
     "a source of a rule changes": _changes("filter", "INPUT .*--dport 9090", r"-s \S+", "-s {client}"),
     "a match is negated": _changes("filter", "FORWARD -i docker0", "-i docker0 ! -o", "! -i docker0 ! -o"),
-    "a target changes": _changes("filter", "INPUT .*--dport 22 ", "-j ACCEPT", "-j DROP"),
+    "a target changes": _changes("filter", "INPUT .*--dport 22 ", "-j ACCEPT", "-j DROP", at={"tcp": ("reached by single clients",)}),
     "a jump becomes a goto": _changes("filter", "FORWARD .*POLICY-POD", "-j POLICY", "-g POLICY"),
     "a comment changes": _changes("nat", "CNI-HOSTPORT-DNAT .*", "first", "second"),
     "a mask of a mark changes": _changes("mangle", "PREROUTING .*MARK", "0xff00", "0xf00"),
     "a rule moves, which matters": _moves(
-        "POLICY-POD .*--dport 9100", "POLICY-POD -j REJECT", (MOVED, "filter POLICY-POD"), beside=("unreachable-rule",)
+        "POLICY-POD .*--dport 9100", "POLICY-POD -j REJECT", (MOVED, "filter POLICY-POD", "surely"), then=("new unreachable-rule",)),
+    "a rule moves that drops services' connections": edited(
+        _dropped_first, at={"tcp": ("reached",)}, then=("changed forward-drop",), before=_dropped_last
     ),
-    "policy of FORWARD": _policy("filter", "FORWARD", reached=True, beside=("forward-drop",)),
-    "policy of INPUT": _policy("filter", "INPUT", reached=True, beside=("replies-dropped",)),
-    "policy of OUTPUT in mangle": _policy("mangle", "OUTPUT", reached=True, beside=("rule-drops-services",)),
-    "a chain comes": edited(_chain_comes),
+    "policy of FORWARD": _policy("filter", "FORWARD", at={"all": ("reached",)}, then=("new forward-drop",)),
+    "policy of INPUT": _policy("filter", "INPUT", at={"all": ("reached",)}, then=("new replies-dropped",)),
+    "policy of OUTPUT in mangle": _policy("mangle", "OUTPUT", at={"all": ("reached",)}, then=("new rule-drops-services",)),
+    "a chain comes": edited(_chain_comes, at={"tcp": ("reached by single clients",)}),
     "a chain goes": edited(_chain_goes),
     "a chain is renamed": edited(_chain_renamed),
-    "a table goes": edited(_table_goes),
+    "a table goes": edited(_table_goes, at={"udp": ("reached by single clients",)}),
     "a host port comes": edited(_host_port_comes),
-    "a rule stands twice": edited(_twice, beside=("duplicate-rules",)),
+    "a rule stands twice": edited(_twice, then=("new duplicate-rules",)),
 }  # fmt: skip
 """Rules that others wrote, or kube-proxy whatever its services are."""
 
 OF_KUBE_PROXY: dict[str, Kind] = {
     "services are not asked in PREROUTING": _removes(
-        "nat", "PREROUTING .*-j KUBE-SERVICES", reached=True, beside=("hook-without-services",)
+        "nat", "PREROUTING .*-j KUBE-SERVICES", at={"all": ("reached",)}, then=("new hook-without-services",)
     ),
     "services are not asked in OUTPUT": _removes(
         "nat",
         "OUTPUT -m comment .*-j KUBE-SERVICES",
-        reached=True,
-        beside=("hook-without-services", "route-localnet"),
+        at={"all": ("reached",)},
+        then=(
+            "new hook-without-services",
+            "gone route-localnet@4",
+        ),
     ),
     "node ports are not asked": _removes(
         "nat",
         "KUBE-SERVICES .*-j KUBE-NODEPORTS",
-        node_ports=True,
-        beside=("route-localnet", "service-not-reached"),
+        at={"node port": ("reached",)},
+        then=(
+            "new service-not-reached",
+            "gone route-localnet@4",
+        ),
     ),
     "nothing is masqueraded": _removes(
-        "nat", "POSTROUTING .*KUBE-POSTROUTING", since=2, beside=("no-masquerade",)
+        "nat",
+        "POSTROUTING .*KUBE-POSTROUTING",
+        since=2,
+        at={"all": ("reached for another reason",)},
+        then=("new no-masquerade",),
     ),
     "another mark": _changes(
-        "nat", "KUBE-MARK-MASQ ", "0x4000/0x4000", "0x8/0x8", since=2, beside=("no-masquerade",)
+        "nat",
+        "KUBE-MARK-MASQ ",
+        "0x4000/0x4000",
+        "0x8/0x8",
+        since=2,
+        at={"all": ("reached for another reason",)},
+        then=("new no-masquerade",),
     ),
     "the firewall's rule goes": _removes("filter", "KUBE-FIREWALL .*127.0.0.0/8", since=18, families=(4,)),
-    "invalid packets pass": _removes("filter", "KUBE-FORWARD .*INVALID", since=16, beside=("invalid-drop",)),
+    "invalid packets pass": _removes(
+        "filter", "KUBE-FORWARD .*INVALID", since=16, then=("new invalid-drop",)
+    ),
     "marked packets are not accepted": _removes("filter", "KUBE-FORWARD .*0x4000", since=9),
     "the forwarding chain is not asked": _removes("filter", "FORWARD .*-j KUBE-FORWARD", since=9),
     "somebody takes node ports at an address before services": _adds(
-        "nat", "-A PREROUTING -d {service} -j RETURN", first=True, node_ports=True
+        "nat", "-A PREROUTING -d {service} -j RETURN", first=True, at={"node port": ("reached",)}
     ),
     "somebody's DNAT before services": _adds(
         "nat",

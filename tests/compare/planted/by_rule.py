@@ -4,29 +4,28 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tests.compare.planted import (
-    BY_SINGLE,
     CHANGED,
     PODS,
-    REACHED,
     Kind,
     Pair,
     address,
     base_of,
     cluster_of,
-    fares,
-    of_findings,
+    follows,
     pair,
     plain_service,
+    together,
 )
 from tests.compare.planted.truth import port_name, rounded
 from tests.kubeproxy import chain_hash
 from tests.kubeproxy.words import written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tests.checks.planted import Base
     from tests.compare.planted import Fact, Variant
@@ -40,14 +39,14 @@ def edited(
     families: tuple[int, ...] = (4, 6),
     since: int = 1,
     *,
-    reached: bool = False,
-    node_ports: bool = False,
-    beside: tuple[str, ...] = (),
+    at: Mapping[str, tuple[str, ...]] = MappingProxyType({}),
+    then: tuple[str, ...] = (),
+    before: Callable[[Base], str] = lambda base: base.text,
 ) -> Kind:
-    """A kind by what is edited in the later dump.
+    """A kind by what is edited in the later dump; `before` makes the earlier one.
 
-    `reached`: some kind of clients fares otherwise at each service port, or with `node_ports` at those. Where nothing says so, only single clients
-    may, which rules name by their address or port. `beside` are findings of `check` about what is edited.
+    What follows from it, as `follows` reads it: `at` service ports of some sort (a key of `_SORTS`) how clients fare;
+    `then` findings of `check` about what is edited.
     """
 
     def put(variant: Variant) -> Pair:
@@ -56,16 +55,25 @@ def edited(
         new = base_of(variant, cluster_of(variant, service, later=True))
         text, facts = edit(new, variant)
         assert text != new.text
-        names = {port_name(service): service for service in new.services}
-        must = {name for name, service in names.items() if reached or (node_ports and service.node_port)}
-        may = (
-            fares(names, BY_SINGLE)
-            | of_findings(*beside)
-            | {(REACHED, _name(new)), (CHANGED, f"nat {_CHAIN}")}
-        )
-        return pair(variant, old.text, text, fares(must, REACHED) | facts, may)
+        parts = [
+            follows(variant, said, [port_name(one) for one in new.services if _SORTS[sort](one)])
+            for sort, said in at.items()
+        ]
+        told = together(*parts, follows(variant, then, ()))
+        return pair(variant, before(old), text, frozenset(facts), told)
 
     return Kind(put, families, since)
+
+
+_SORTS: dict[str, Callable[[Service], bool]] = {
+    "all": lambda _: True,
+    "tcp": lambda service: service.protocol == "tcp",
+    "udp": lambda service: service.protocol == "udp",
+    "node port": lambda service: bool(service.node_port),
+    "local": lambda service: service.local_only,
+    "edited": lambda service: service.name == "shop-50",
+}
+"""Service ports by what rules ask of their connections; those whose chains are edited."""
 
 
 # --- a service's chains -------------------------------------------------------------------------------------------
@@ -152,9 +160,9 @@ def _swapped_ways(base: Base, _variant: Variant) -> Edited:
 
 def _inverted(base: Base, _variant: Variant) -> Edited:
     way = _ways(base)[0]
-    return base.instead(way, way.replace("--probability", "! --probability")), _shares(
-        base, Fraction(3, 4), *_EVEN[1:]
-    )
+    inverted = way.replace("--probability", "! --probability")
+    own_form = (CHANGED, f"nat {_CHAIN}", way, inverted)  # kube-proxy writes no such rule
+    return base.instead(way, inverted), {own_form, *_shares(base, Fraction(3, 4), *_EVEN[1:])}
 
 
 def _redirected(base: Base, variant: Variant) -> Edited:
@@ -213,16 +221,25 @@ def _other_network(base: Base, variant: Variant) -> Edited:
 
 
 OF_CHAINS: dict[str, Kind] = {
-    "a probability is edited": edited(_probability(0, "0.50000000000"), beside=("uneven-shares",)),
-    "a later probability is edited": edited(_probability(2, "0.90000000002"), beside=("uneven-shares",)),
-    "a probability is lost": edited(_probability(1, ""), beside=("endpoint-shadowed",)),
-    "the last way takes a chance": edited(_probability(3, "0.50000000000"), beside=("connections-lost",)),
-    "ways stand in an order of other shares": edited(_swapped_ways, beside=("uneven-shares",)),
-    "a probability is inverted": edited(_inverted, beside=("uneven-shares",)),
+    "a probability is edited": edited(_probability(0, "0.50000000000"), then=("new uneven-shares",)),
+    "a later probability is edited": edited(_probability(2, "0.90000000002"), then=("new uneven-shares",)),
+    "a probability is lost": edited(_probability(1, ""), then=("new endpoint-shadowed",)),
+    "the last way takes a chance": edited(
+        _probability(3, "0.50000000000"), at={"edited": ("reached",)}, then=("new connections-lost",)
+    ),
+    "ways stand in an order of other shares": edited(_swapped_ways, then=("new uneven-shares",)),
+    "a probability is inverted": edited(_inverted, then=("new uneven-shares",)),
     "DNAT to another endpoint": edited(_redirected),
     "DNAT to another port": edited(_other_port),
-    "hairpin rule lost": edited(_no_hairpin, beside=("hairpin-missing",)),
-    "masquerade rule lost": edited(_unmasqueraded, since=3, beside=("no-masquerade",)),
-    "masquerade rule of another network": edited(_other_network, since=3, beside=("cidr-mix",)),
+    "hairpin rule lost": edited(_no_hairpin, then=("new hairpin-missing",)),
+    "masquerade rule lost": edited(
+        _unmasqueraded, since=3, at={"edited": ("reached for another reason?",)}, then=("new no-masquerade",)
+    ),
+    "masquerade rule of another network": edited(
+        _other_network,
+        since=3,
+        at={"all": ("reached for another reason?", "reached by single clients?")},
+        then=("new cidr-mix",),
+    ),
 }
 """Somebody edited the chains of one service."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from tests.compare.planted import BY_SINGLE, REACHED
+from tests.compare.planted import BY_SINGLE, OTHER_REASON, REACHED
 from tests.compare.planted.truth import rounded
 from tests.kubeproxy.words import written
 
@@ -69,7 +69,13 @@ def _of_port(name: str, port: Shape) -> Iterator[Fact]:
     for frontend in port["frontends"]:
         yield from _of_endpoints(name, _at(frontend), port)
     for fares in port["reached"]:
-        yield BY_SINGLE if fares["old"]["word"] == fares["new"]["word"] else REACHED, name
+        yield _of_fares(fares), name
+
+
+def _of_fares(fares: Shape) -> str:
+    if fares["single_clients"]:
+        return BY_SINGLE
+    return OTHER_REASON if fares["old"]["word"] == fares["new"]["word"] else REACHED
 
 
 def _of_property(name: str, frontends: list[str], text: str) -> Iterator[Fact]:
@@ -110,5 +116,6 @@ def _of_rule(where: str, rule: Shape) -> Fact:
     texts = [side["text"] for side in (rule["old"], rule["new"]) if side]
     kind = f"rule {rule['kind']}"
     if kind == "rule moved":
-        return kind, where  # of two rules that changed places either may be told as the one that moved
+        sure = "surely" if rule["matters"] else "perhaps"
+        return kind, where, sure  # of two rules that changed places either may be told as the one that moved
     return (kind, where, *texts) if rule["kind"] == "changed" else (kind, where, texts[-1])
