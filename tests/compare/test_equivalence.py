@@ -214,6 +214,18 @@ def test_the_same_services_of_an_era_are_alike_and_a_lost_endpoint_is_not(era: s
     assert sorted(differing(found)) == sorted([f"{first.cluster_ip}:80/tcp", f":{first.node_port}/tcp"])
 
 
+def test_whether_an_address_is_the_nodes_is_asked_of_both_sides() -> None:
+    """What is not tracked may be for this node, as that for a DNS cache: so may the same where it is tracked."""
+    address = SIXTH.cluster_ip
+    old = re.sub(r"^-A (PREROUTING|OUTPUT) .*-j KUBE-SERVICES\n", "", TEXT, flags=re.MULTILINE)
+    new = into_raw(
+        old, "\n".join(f"-A {hook} -d {address}/32 -j CT --notrack" for hook in ("PREROUTING", "OUTPUT"))
+    )
+    for sides in ((old, new), (new, old)):
+        found = compare(*sides)
+        assert (found.alike, found.different) == (True, ())
+
+
 def test_many_endpoints_are_compared_and_a_changed_one_is_found() -> None:
     cluster = kubeproxy.numbered(1, 150, node_ports=False)
     text = kubeproxy.saved(cluster)

@@ -110,7 +110,7 @@ class Side:
     @cached_property
     def survey(self) -> Survey:
         """What follows connections through the rules."""
-        return Survey(self.dump, self.evidence)
+        return Survey(self.dump, self.evidence, asks_own=True)
 
     @property
     def granted(self) -> When:
