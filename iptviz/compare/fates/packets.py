@@ -104,7 +104,13 @@ class _Asked:
         rules = list(map(DumpRules, evidence.dumps))
         pasts = pasts_of(evidence.dumps, rules, side.host, asking.packet, asking.hook)
         hooks = Hooks(
-            rules, side.host, asking.packet.state, evidence.unseen, evidence.beyond, pasts=pasts, asks_own=True
+            rules,
+            side.host,
+            asking.packet.state,
+            evidence.unseen,
+            evidence.beyond,
+            pasts=pasts,
+            asks_own=True,
         )
         self.journey = Journey(hooks, self.unknowns)
 
