@@ -88,6 +88,7 @@ class Hooks:
     `rules` are one set for each backend; `unseen` are tables that the node may have and a dump does not show, and
     `beyond` those of others that no dump can show, in words: what happens there is a condition. `pasts` are the
     ways in which nat may have rewritten a connection that exists; None where it can have rewritten none.
+    `asks_own` is as of `Routing`.
     """
 
     def __init__(
@@ -99,10 +100,11 @@ class Hooks:
         beyond: Iterable[str] = (),
         *,
         pasts: Pasts | None = None,
+        asks_own: bool = False,
     ) -> None:
         self.rules = tuple(rules)
         self.host = host
-        self.routing = Routing(host, lambda: any(each.asks_ttl for each in self.rules))
+        self.routing = Routing(host, lambda: any(each.asks_ttl for each in self.rules), asks_own=asks_own)
         self.unseen = tuple(dict.fromkeys(unseen))
         self.beyond = tuple(dict.fromkeys(beyond))
         self._state = state

@@ -46,10 +46,17 @@ _FORWARDING = {4: "net.ipv4.ip_forward", 6: "net.ipv6.conf.all.forwarding"}
 
 
 class Routing:
-    """What the kernel of a node decides about packets beside its rules, of which some may `ask_ttl`."""
+    """What the kernel of a node decides about packets beside its rules, of which some may `ask_ttl`.
 
-    def __init__(self, host: Host, asks_ttl: Callable[[], bool] = lambda: False) -> None:
+    `asks_own`: whether an address that nobody knows is the node's is asked of all that it sends, not only of
+    what is not tracked: of two nodes both are to be asked.
+    """
+
+    def __init__(
+        self, host: Host, asks_ttl: Callable[[], bool] = lambda: False, *, asks_own: bool = False
+    ) -> None:
         self.host = host
+        self.asks_own = asks_own
         self.asks_ttl = asks_ttl
         self.settings = Settings(host)
         self.martians = Martians(host, self.settings)
@@ -209,7 +216,8 @@ class Routing:
 
         But what is not tracked may be so since a program of this node has the address, as a DNS cache does.
         """
-        if packet.dnat is None and packet.to_this_node is None and packet.state != UNTRACKED:
+        is_taken = packet.state != UNTRACKED and not self.asks_own
+        if packet.dnat is None and packet.to_this_node is None and is_taken:
             return bool(self._is_own(packet.destination))
         return self._is_local(packet, answer)
 

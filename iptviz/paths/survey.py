@@ -62,11 +62,18 @@ class Evidence(NamedTuple):
 class Survey:
     """Finds the paths of frontends of one dump: for `clients` of one kind, or at an address; empty: all.
 
-    `by_decider`: kinds of clients that fare alike are told apart where different rules decide that.
+    `by_decider`: kinds of clients that fare alike are told apart where different rules decide that. `asks_own` is
+    as of `Routing`.
     """
 
     def __init__(
-        self, dump: Dump, evidence: Evidence, clients: str = "", *, by_decider: bool = False
+        self,
+        dump: Dump,
+        evidence: Evidence,
+        clients: str = "",
+        *,
+        by_decider: bool = False,
+        asks_own: bool = False,
     ) -> None:
         self._dump = dump
         self.by_decider = by_decider
@@ -75,7 +82,9 @@ class Survey:
         self._alike: dict[tuple[Network, ...], Alike] = {}
         state = None if any(one.condition.kind == "state" for one in evidence.given) else "NEW"
         self._rules = list(map(DumpRules, evidence.dumps))
-        self.hooks = Hooks(self._rules, evidence.host, state, evidence.unseen, evidence.beyond)
+        self.hooks = Hooks(
+            self._rules, evidence.host, state, evidence.unseen, evidence.beyond, asks_own=asks_own
+        )
 
     def alike(self, networks: Sequence[Network]) -> Alike:
         """Return what tells which endpoints no rule tells apart, nor that they are in networks of pods."""

@@ -19,7 +19,7 @@ from iptviz.xtables.address import full_mask, split_endpoint
 from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
     from iptviz.dump.model import Dump
     from iptviz.engine.outcome import Outcome
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontends import Frontend
     from iptviz.questions.packet import PacketResult
 
+NOT_DNATED: Literal["not DNATed"] = "not DNATed"
 Astray = Literal["", "not DNATed", "no endpoint"]
 """How a packet that is let on misses the service that it is for; empty where it does not."""
 
@@ -47,7 +48,7 @@ class Meant(NamedTuple):
             return ""
         end = outcome.packet.dnat
         if end is None:
-            return "not DNATed"
+            return NOT_DNATED
         own = None if _is_by_endpoint_chain(outcome) else self.endpoints()
         return "" if own is None or is_among(split_endpoint(end)[0], own) else "no endpoint"
 
@@ -62,15 +63,27 @@ def meant_by(result: PacketResult) -> Meant | None:
 
     Nothing is said of a connection that exists: nat decided on it before.
     """
-    known = result.evidence
-    if known is None or known.beyond or not result.complete or result.asked.state != "NEW":
-        return None
-    for dump in result.dumps:
-        nat = dump.tables.get("nat")
-        own = [] if nat is None or nat.shown.is_excerpt else frontends_at(dump, result.asked)
+    for dump in _showing_nat(result):
+        own = frontends_at(dump, result.asked)
         if own and result.asked.protocol:
             return Meant(own[0].at, own[0].claimant or own[0].text, cache(partial(_endpoints, dump, own)))
     return None
+
+
+def is_for_service(result: PacketResult, either: Iterable[PacketResult]) -> bool:
+    """Whether a packet is for a service that one of several dumps knows, and this one shows what may DNAT it."""
+    return any(True for _ in _showing_nat(result)) and any(meant_by(each) is not None for each in either)
+
+
+def _showing_nat(result: PacketResult) -> Iterator[Dump]:
+    """Yield the dumps with all rules of nat; none where others may DNAT the packet, or a connection exists."""
+    known = result.evidence
+    if known is None or known.beyond or not result.complete or result.asked.state != "NEW":
+        return
+    for dump in result.dumps:
+        nat = dump.tables.get("nat")
+        if nat is not None and not nat.shown.is_excerpt:
+            yield dump
 
 
 def frontends_at(dump: Dump, asked: Packet) -> list[Frontend]:

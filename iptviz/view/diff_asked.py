@@ -6,18 +6,23 @@ from typing import TYPE_CHECKING
 
 from iptviz.documents.packet_v1 import effect_text
 from iptviz.engine.condition import clauses
+from iptviz.engine.effects import UNKNOWN
+from iptviz.paths.model import ACCEPT, LOCAL
+from iptviz.questions.meant import NOT_DNATED, is_for_service
+from iptviz.records import NamedTuple
 from iptviz.view.blocks import Fact, Facts, Heading, later
 from iptviz.view.changes import ChangeLine, Changes, line
 from iptviz.view.numbers import bounds, counted, percent
+from iptviz.view.packet_labels import fate_label
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from iptviz.compare.fates.endings import Ending, TellingPacket
     from iptviz.compare.fates.equivalence import Difference, Equivalence
     from iptviz.compare.fates.packets import Parting
-    from iptviz.engine.condition import Condition
+    from iptviz.engine.condition import Condition, When
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step
     from iptviz.questions.diff import DiffResult
@@ -41,6 +46,37 @@ def asked_parts(result: DiffResult, *, fold: bool) -> tuple[Block, ...]:
     if result.fates is not None:
         return tuple(_packet_parts(result.fates, fold=fold))
     return tuple(part for one in result.equivalences for part in _equivalence_parts(one, fold=fold))
+
+
+# --- ends of both sides ----------------------------------------------------------------------------------------
+
+
+class _End(NamedTuple):
+    """What a share comes to, and the line of the rule that decides it."""
+
+    text: str
+    line: int | None
+
+
+def _told_apart(old: Sequence[_End], new: Sequence[_End], *, fold: bool) -> Iterator[ChangeLine]:
+    """Yield what becomes of shares on one side alone, then what does on both.
+
+    Where they differ in more digits than are shown, all is told of either side.
+    """
+    mine, theirs = ({one.text for one in side} for side in (old, new))
+    both = mine & theirs if mine != theirs else set[str]()
+    yield from _folded("-", [one for one in old if one.text not in both], fold=fold)
+    yield from _folded("+", [one for one in new if one.text not in both], fold=fold)
+    yield from _folded("", [one for one in new if one.text in both], "both: ", fold=fold)
+
+
+def _folded(sign: Sign, ends: Sequence[_End], side: str = "", *, fold: bool) -> Iterator[ChangeLine]:
+    shown = ends[:_MOST] if fold and len(ends) > _MOST + 1 else ends
+    for one in shown:
+        where = f"line {one.line}" if one.line and sign else ""
+        yield line(sign, printable(f"{side or _SIDES[sign]}{one.text}"), place=where)
+    if more := len(ends) - len(shown):
+        yield line("", f"and {counted(more, 'more outcome')} (--all)", 1)
 
 
 # --- one packet ------------------------------------------------------------------------------------------------
@@ -68,12 +104,12 @@ def _packet_parts(fates: PacketFates, *, fold: bool) -> Iterator[Block]:
         )
         yield _lines((*_step("-", parting.old), *_step("+", parting.new)))
         yield Heading("Fate of that packet")
-        yield _lines(
-            (*_outcomes("-", parting.old_ends, fold=fold), *_outcomes("+", parting.new_ends, fold=fold))
-        )
+        yield _lines(tuple(_told_apart(*_ends_of(fates, parting), fold=fold)))
     elif fates.differs is False:
         yield Heading("Its fate on both sides")
-        yield _lines(tuple(_outcomes("", fates.new.outcomes, fold=fold)))
+        asked = is_for_service(fates.new, (fates.old, fates.new))
+        ends = [_outcome(one, is_for_service=asked) for one in fates.new.outcomes]
+        yield _lines(tuple(_folded("", ends, fold=fold)))
     if fates.same:
         yield _facts(Fact("Same on both", printable(_asked_alike(fates.same)), kind="assumed"))
     if fates.set_aside:
@@ -92,39 +128,45 @@ def _facts(*facts: Fact) -> Facts:
     return Facts(later(lambda: facts))
 
 
-_SIDES: Mapping[Sign, str] = {"-": "old", "+": "new", "": ""}
+_SIDES: Mapping[Sign, str] = {"-": "old: ", "+": "new: ", "": ""}
 
 
 def _step(sign: Sign, step: Step | None) -> Iterator[ChangeLine]:
     """Yield the step of one side at which the ways part; its way may have ended before."""
     if step is None:
-        yield line(sign, f"{_SIDES[sign]}: no further step")
+        yield line(sign, f"{_SIDES[sign]}no further step")
         return
     rule = step.rule
     number = f" rule {rule.number}" if rule and rule.number else ""
-    head = printable(f"{_SIDES[sign]}: {step.table} {step.chain}{number}: {effect_text(step)}")
+    head = printable(f"{_SIDES[sign]}{step.table} {step.chain}{number}: {effect_text(step)}")
     yield line(sign, head, place=f"line {rule.line}" if rule else "")
     if rule:
         yield line("", printable(rule.text), 2)
 
 
-def _outcomes(sign: Sign, outcomes: Sequence[Outcome], *, fold: bool) -> Iterator[ChangeLine]:
-    shown = outcomes[:_MOST] if fold and len(outcomes) > _MOST + 1 else outcomes
-    for one in shown:
-        yield line(sign, printable(_outcome(one)))
-    if more := len(outcomes) - len(shown):
-        yield line("", f"and {counted(more, 'more outcome')} (--all)", 1)
+def _ends_of(fates: PacketFates, parting: Parting) -> Iterator[list[_End]]:
+    """Yield the outcomes of the packet whose ways part, of either side."""
+    for side, outcomes in ((fates.old, parting.old_ends), (fates.new, parting.new_ends)):
+        asked = is_for_service(side, (fates.old, fates.new))
+        yield [_outcome(one, is_for_service=asked) for one in outcomes]
 
 
-def _outcome(one: Outcome) -> str:
+def _outcome(one: Outcome, *, is_for_service: bool) -> _End:
+    """Return an outcome; of what is accepted where it is, and that nothing sends it on to an endpoint."""
     share = bounds(one.share, one.most)
-    rewritten = [
-        *([f"DNAT to {one.packet.dnat}"] if one.packet.dnat else []),
-        *([f"SNAT {one.packet.snat}"] if one.packet.snat else []),
+    is_astray = is_for_service and one.verdict == ACCEPT and not one.packet.dnat
+    told = [
+        fate_label(one),
+        f"DNAT to {one.packet.dnat}" if one.packet.dnat else NOT_DNATED if is_astray else "",
+        _snat(one.packet.snat),
     ]
-    by = f" by line {one.by.line}" if one.by else ""
     when = f" when {clauses(one.when)}" if one.when else ""
-    return f"{share} {', '.join([one.verdict + by, *rewritten])}{when}"
+    return _End(f"{share} {', '.join(filter(None, told))}{when}", one.by.line if one.by else None)
+
+
+def _snat(snat: str | None) -> str:
+    """Return what the source becomes; empty where it stays."""
+    return {None: "", "MASQUERADE": "MASQUERADE"}.get(snat, f"SNAT to {snat}")
 
 
 # --- all new connections ---------------------------------------------------------------------------------------
@@ -152,7 +194,8 @@ def _equivalence_parts(found: Equivalence, *, fold: bool) -> Iterator[Block]:
     shown = found.different[:_MOST] if fold and len(found.different) > _MOST + 1 else found.different
     for one in shown:
         yield Heading(printable(_place(one)), circumstances=printable(_packet(one.packet)))
-        yield _lines((*_endings("-", one.old), *_endings("+", one.new), *_alike(one, fold=fold)))
+        ends = (list(map(_ending, side)) for side in (one.old, one.new))
+        yield _lines((*_told_apart(*ends, fold=fold), *_alike(one, fold=fold)))
     yield Facts(later(lambda: tuple(_of_equivalence(found, len(found.different) - len(shown), fold=fold))))
 
 
@@ -177,18 +220,17 @@ def _port(port: int | None) -> str:
     return "" if port is None else f" port {port}"
 
 
-def _endings(sign: Sign, endings: Iterable[Ending]) -> Iterator[ChangeLine]:
-    for one in endings:
-        where = f"line {one.by.line}" if one.by and one.by.line else ""
-        yield line(sign, printable(f"{_SIDES[sign]}: {percent(one.share)} {_ending(one)}"), place=where)
+_OUTCOMES = {LOCAL: "ACCEPT, delivered to this node", UNKNOWN: "NOT KNOWN"}
 
 
-def _ending(one: Ending) -> str:
+def _ending(one: Ending) -> _End:
     """Return how connections end; of those that get somewhere, where, and what becomes of the answer."""
-    snat = {None: "", "MASQUERADE": ", MASQUERADE"}.get(one.snat, f", SNAT to {one.snat}")
-    reply = f", reply {one.reply}" if one.reply not in {None, "ACCEPT"} else ""
+    reply = f"reply {one.reply}" if one.reply not in {None, ACCEPT} else ""
     to = f" to {one.endpoint}" if one.endpoint else ""
-    return f"{one.outcome}{to}{snat}{reply}"
+    astray = NOT_DNATED if one.outcome in {ACCEPT, LOCAL} and not one.endpoint else ""
+    outcome = _OUTCOMES.get(one.outcome, one.outcome)
+    text = ", ".join(filter(None, (f"{outcome}{to}", astray, _snat(one.snat), reply)))
+    return _End(f"{percent(one.share)} {text}", one.by.line if one.by else None)
 
 
 def _alike(one: Difference, *, fold: bool) -> Iterator[ChangeLine]:
@@ -207,12 +249,37 @@ def _of_equivalence(found: Equivalence, more: int, *, fold: bool) -> Iterator[Fa
         others = len(one.frontends) - len(shown)
         names = ", ".join([*shown, *([f"{others:,} more"] if others else [])])
         yield Fact("Not known", printable(f"{one.why}: {names}"), kind="depends")
-    if found.assumed:
-        yield Fact("Assumed", printable(clauses(found.assumed)), kind="assumed")
+    if assumed := _assumed(found.assumed):
+        yield Fact("Assumed", printable(assumed), kind="assumed")
     if found.same:
         yield Fact("Same on both", printable(_asked_alike(found.same)), kind="assumed")
     if found.set_aside:
         yield Fact("Left open", printable(_aside(found.set_aside)), kind="depends")
+
+
+_OF_NEW = {
+    ("mark", "0x0"): "unmarked",
+    ("connmark", "0x0"): "",
+    ("fragment", ""): "unfragmented",
+    ("bridge-port", ""): "not from a bridge port",
+    ("recent", "any list"): "of clients in no recent list",
+    ("state", "NEW"): "",
+}
+"""What is taken for granted of every new connection, in a few words."""
+
+_OF_SOME = {"destination-type", "destination-cidr", "in-interface"}
+"""What tells who asks one frontend, or its address, from others."""
+
+
+def _assumed(assumed: When) -> str:
+    """Return what is taken for granted of the packets of all frontends."""
+    kept = [(one.condition.kind, one.condition.value) for one in assumed]
+    usual = [words for key, words in _OF_NEW.items() if words and key in kept]
+    others = tuple(
+        one for one, key in zip(assumed, kept, strict=True) if key not in _OF_NEW and key[0] not in _OF_SOME
+    )
+    first = [f"packets are {', '.join(usual)}"] if usual else []
+    return "; ".join([*first, *([clauses(others)] if others else [])])
 
 
 def _asked_alike(same: Sequence[Condition]) -> str:

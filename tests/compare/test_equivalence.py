@@ -214,6 +214,38 @@ def test_the_same_services_of_an_era_are_alike_and_a_lost_endpoint_is_not(era: s
     assert sorted(differing(found)) == sorted([f"{first.cluster_ip}:80/tcp", f":{first.node_port}/tcp"])
 
 
+def test_whether_an_address_is_the_nodes_is_asked_of_both_sides() -> None:
+    """What is not tracked may be for this node, as that for a DNS cache: so may the same where it is tracked."""
+    address = SIXTH.cluster_ip
+    old = re.sub(r"^-A (PREROUTING|OUTPUT) .*-j KUBE-SERVICES\n", "", TEXT, flags=re.MULTILINE)
+    new = into_raw(
+        old, "\n".join(f"-A {hook} -d {address}/32 -j CT --notrack" for hook in ("PREROUTING", "OUTPUT"))
+    )
+    for sides in ((old, new), (new, old)):
+        found = compare(*sides)
+        assert (found.alike, found.different) == (True, ())
+
+
+def test_no_source_that_masquerading_chooses_is_a_services_address() -> None:
+    """The answer to a masqueraded connection goes to an address of the node, which no cluster IP is."""
+    refusing = into_raw(TEXT, f"-A PREROUTING -d {SIXTH.cluster_ip}/32 -j DROP")
+    for sides in ((TEXT, refusing), (refusing, TEXT)):
+        assert differing(compare(*sides)) == OF_SIXTH[:1]
+
+
+def test_a_packet_is_told_with_all_that_its_ends_rest_on() -> None:
+    """An endpoint at some times alone, and another that is lost: how the packet ends hangs on the time, too."""
+    first, second = (f"{address}:8080" for address, _ in SIXTH.endpoints[:2])
+    timed = instead(
+        TEXT, rf"^(-A KUBE-SVC-\S+ )(.*-> {re.escape(first)}\")", r"\1-m time --timestart 08:00:00 \2"
+    )
+    found = compare(
+        timed, instead(timed, re.escape(f"--to-destination {second}"), "--to-destination 10.128.9.9:8080")
+    )
+    assert differing(found)
+    assert {each.condition.kind for one in found.different for each in one.packet.when} >= {"time"}
+
+
 def test_many_endpoints_are_compared_and_a_changed_one_is_found() -> None:
     cluster = kubeproxy.numbered(1, 150, node_ports=False)
     text = kubeproxy.saved(cluster)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 PAIRS = int(os.environ.get("IPTVIZ_PAIRS", "300"))
 FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
-BATCH = 50
+BATCH = 100
 SEEDS = range(FIRST_SEED, FIRST_SEED + PAIRS, BATCH)
 SOURCES = ["10.1.0.2", "10.1.0.9", "10.1.0.3", "10.2.0.3", "10.9.9.9", "192.0.2.1"]
 
@@ -36,18 +36,16 @@ def places(seed: int) -> list[At]:
 
 
 def trouble_with(pair: Pair, seed: int, at: At) -> tuple[str, str]:
-    """What is wrong with an answer, nothing where it is right; and what the answer was."""
+    """What is wrong with an answer, nothing where it is right; and what the answer was: apart, alike, open.
+
+    Or that two sides are apart for a packet that cannot be judged here.
+    """
     told = ask(pair.old, pair.new, at)
     if told.apart is not None:
         if told.apart.packet.hook == "output" and at.address in ROUTER:
-            return "", "apart"  # what a node sends to itself the interpreter does not follow
-        if any(each.condition.kind == "tracking" for each in told.apart.packet.when):
-            return (
-                "",
-                "apart",
-            )  # where connections are tracked that no rule asks for: the interpreter knows of none
+            return "", "unjudged"  # what a node sends to itself the interpreter does not follow
         if _as_itself(told.apart):
-            return "", "apart"
+            return "", "unjudged"
         packet = fitting(told.apart.packet, at)
         same = law(pair.old, packet) == law(pair.new, packet)
         return (f"fares alike: {packet}\n{told.apart}" if same else ""), "apart"
@@ -85,15 +83,20 @@ def _as_itself(apart: Apart) -> bool:
 
 @pytest.mark.parametrize("first", SEEDS)
 def test_what_is_said_of_two_rule_sets_is_so(first: int) -> None:
-    answers = {"apart": 0, "alike": 0, "open": 0}
+    answers, of_equal = Counter[str](), Counter[str]()
     for seed in range(first, min(first + BATCH, SEEDS.stop)):
         pair = random_pair(seed, "output" if seed % 4 == 0 else "prerouting")
         for at in places(seed):
             trouble, answer = trouble_with(pair, seed, at)
-            answers[answer] += 1
+            (of_equal if pair.equal else answers)[answer] += 1
             assert not trouble, (
                 f"seed {seed} ({pair.how}) {at}: {trouble}\n--- old\n{pair.old}\n--- new\n{pair.new}"
             )
-            assert not (pair.equal and answer == "apart"), f"seed {seed}: {pair.how}: {at} {answer}"
-    assert answers["alike"] > 10
-    assert answers["open"] < 8
+            assert not (pair.equal and answer in {"apart", "unjudged"}), (
+                f"seed {seed}: {pair.how}: {at} {answer}"
+            )
+    # Whoever never knows is never wrong: these are far from what is usual, and say that something is proved.
+    assert of_equal["alike"] >= 0.9 * of_equal.total()
+    assert answers["apart"] >= 0.02 * answers.total()
+    assert answers["alike"] >= 0.6 * answers.total()
+    assert answers["unjudged"] + answers["open"] <= 0.08 * answers.total()

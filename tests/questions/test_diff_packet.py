@@ -182,3 +182,16 @@ def test_what_is_no_packet_is_refused_in_a_line_with_a_hint(asked: str) -> None:
 def test_what_the_node_sends_starts_at_output() -> None:
     assert fates(TEXT, TEXT, f"node {THIRD.cluster_ip} tcp 80").old.hook == "output"
     assert fates(TEXT, TEXT, f"- {THIRD.cluster_ip} tcp 80").new.hook == "prerouting"
+
+
+def test_whether_an_address_is_the_nodes_is_asked_of_both_sides() -> None:
+    """What is not tracked may be for this node, as that for a DNS cache: so may the same where it is tracked."""
+    old = dump_of(f"{BASE};raw|:OUTPUT ACCEPT")
+    new = dump_of(f"{BASE};raw|-A OUTPUT -d 10.0.0.1/32 -j CT --notrack")
+    assert [fates(*sides, "node 10.0.0.1 tcp 80").differs for sides in ((old, new), (new, old))] == [
+        False
+    ] * 2
+    refused = re.sub(r"(?<=--notrack\n)", "-A PREROUTING -i lo -j DROP\n", new)
+    parting = fates(old, refused, "node 10.0.0.1 tcp 80").parting
+    assert parting is not None
+    assert [each.text for each in parting.when] == ["destination is local to this node"]

@@ -121,13 +121,17 @@ class Chosen:
         return [field.value for field in fields if field.kind == "match"]
 
     def when(self) -> Iterator[Assumption]:
-        """Yield what makes the packet one of the case, in conditions."""
+        """Yield what makes the packet one of the case, in conditions, and what else its ways were asked."""
         for rank, region in self.regions.items():
             field = self._unknowns.fields[rank]
             if field.kind not in FIELD_KINDS:
                 yield Assumption(Condition(*field), holds=common(region, YES) == region)
             else:
                 yield from self._told(rank, region)
+        of_case = {self._unknowns.fields[rank] for rank in self.regions}
+        for field, value in self._values.items():
+            if field.kind not in FIELD_KINDS and field not in of_case:
+                yield Assumption(Condition(*field), holds=holds(YES, value))
 
     def _told(self, rank: int, region: Region) -> Iterator[Assumption]:
         value = self.value(rank)

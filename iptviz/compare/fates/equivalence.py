@@ -57,10 +57,10 @@ class NotKnown(NamedTuple):
 class Equivalence(NamedTuple):
     """The answer: `alike` is True, False where something differs, None where that is not known.
 
-    `frontends` counts those that were compared, of services of either side. `assumed` is taken for granted of all
-    packets; `same` are questions that nobody answers and both sides ask, taken to have one answer. `set_aside`
-    names what is known of one side alone, or otherwise of each, and was therefore left open: `routes`, `set NAME`
-    and the like.
+    `frontends` counts those that were compared, of services of either side. `assumed` is taken for granted of
+    packets to any of them; `same` are questions that nobody answers and both sides ask, taken to have one
+    answer. `set_aside` names what is known of one side alone, or otherwise of each, and was therefore left open:
+    `routes`, `set NAME` and the like.
     """
 
     alike: bool | None

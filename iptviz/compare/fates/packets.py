@@ -103,7 +103,15 @@ class _Asked:
         self.hook = asking.hook
         rules = list(map(DumpRules, evidence.dumps))
         pasts = pasts_of(evidence.dumps, rules, side.host, asking.packet, asking.hook)
-        hooks = Hooks(rules, side.host, asking.packet.state, evidence.unseen, evidence.beyond, pasts=pasts)
+        hooks = Hooks(
+            rules,
+            side.host,
+            asking.packet.state,
+            evidence.unseen,
+            evidence.beyond,
+            pasts=pasts,
+            asks_own=True,
+        )
         self.journey = Journey(hooks, self.unknowns)
 
     def diagram(self) -> int:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.examined import Examined
     from iptviz.compare.fates.connections import Compared
+    from iptviz.engine.host import Host
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
@@ -93,6 +94,19 @@ def _most_ports(examined: Sequence[Examined]) -> Examined:
     return max(examined, key=lambda each: len(each.ports))
 
 
+def _cluster_ips(sides: Sequence[Examined], host: Host) -> list[Network]:
+    """Return the cluster IPs that are no addresses of a node, as those that a local DNS cache listens on are."""
+    written = dict.fromkeys(each.address for each in frontends_of(sides) if each.kind == "cluster-ip")
+    found = ((address, parse_network(address)) for address in written if address)
+    return [
+        network
+        for address, network in found
+        if network is not None
+        and not host.is_local(network)
+        and not any(is_untracked(each.dump, address) for each in sides)
+    ]
+
+
 _COUNTERS = re.compile(rb"^\[\d+:\d+\] ", re.MULTILINE)
 _CHAIN_OF = re.compile(rb"-A (\S+)")
 
@@ -114,8 +128,9 @@ class Pair:
         self.lines = SameLines()
         told = hosts(*(_most_ports(each).evidence.host for each in (old, new)))
         self.set_aside = told.set_aside
+        services = _cluster_ips((*old, *new), told.old)
         sides = [
-            Side(_most_ports(each).dump, _most_ports(each).evidence, host, self.lines)
+            Side(_most_ports(each).dump, _most_ports(each).evidence, host, self.lines, services)
             for each, host in ((old, told.old), (new, told.new))
         ]
         dumps = tuple(dump for side in sides for dump in side.evidence.dumps)

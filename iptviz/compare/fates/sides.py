@@ -6,13 +6,13 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
-from iptviz.engine.fields import FIELD_KINDS, field_of
+from iptviz.engine.fields import FIELD_KINDS, field_of, network_region
 from iptviz.engine.unknowns import Unknowns
 from iptviz.paths.survey import Survey
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from iptviz.engine.condition import Condition, When
     from iptviz.engine.fields import Field
     from iptviz.engine.host import Host
+    from iptviz.engine.regions import Region
     from iptviz.paths.survey import Evidence
+    from iptviz.xtables.address import Network
 
 _LINE = re.compile(r"\bline (\d+)")
 _COMMENT = re.compile(r'-m comment --comment (?:"(?:[^"\\]|\\.)*"|\S+) ?')
@@ -89,6 +91,12 @@ class OneSide(Unknowns):
             self.own[meant] = None
         return asked
 
+    def in_region(self, field: Field, region: Region) -> int:
+        """Return where a field lies in `region`; the source that MASQUERADE chooses is no service's address."""
+        if field.kind == "source" and field.since is not None and region in self._side.not_own:
+            return self.diagrams.no
+        return super().in_region(field, region)
+
     def leaves_open(self, field: Field) -> bool:
         """Whether nobody tells the answers apart: of no question here."""
         return field in self.open
@@ -97,20 +105,29 @@ class OneSide(Unknowns):
 class Side:
     """One of two nodes, as it is asked about packets of one family.
 
-    `host` is what both nodes know alike of themselves.
+    `host` is what both nodes know alike of themselves. `services` are addresses that are no node's.
     """
 
-    def __init__(self, dump: Dump, evidence: Evidence, host: Host, lines: SameLines) -> None:
+    def __init__(
+        self,
+        dump: Dump,
+        evidence: Evidence,
+        host: Host,
+        lines: SameLines,
+        services: Iterable[Network] = (),
+    ) -> None:
         self.dump = dump
         self.evidence = evidence._replace(host=host)
         self.host = host
+        self.not_own: frozenset[Region] = frozenset(filter(None, map(network_region, services)))
+        """Regions of one address each, which no node has."""
         self._same = lines
         self._numbers: dict[int, int] = {}
 
     @cached_property
     def survey(self) -> Survey:
         """What follows connections through the rules."""
-        return Survey(self.dump, self.evidence)
+        return Survey(self.dump, self.evidence, asks_own=True)
 
     @property
     def granted(self) -> When:
