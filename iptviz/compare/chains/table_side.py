@@ -7,7 +7,8 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.compare.chains.texts import lines_of, same_but_for_digits, same_lines
+from iptviz.compare.chains.texts import lines_of, same_but_for_digits
+from iptviz.compare.chains.unlike import unlike_chains
 from iptviz.compare.chains.untold import Untold
 from iptviz.intake.draft import HOOK_ORDER
 from iptviz.intake.infer import HOOKS_OF
@@ -60,6 +61,10 @@ class TableSide:
         spans = self.table.runs_of(to_text(chain)) if self.table else ()
         whole = [(start, min(end, self._end)) for start, end in spans if start < self._end]
         return lines_of(self.data, whole)
+
+    def all_lines(self, chain: bytes) -> bytes:
+        """Return the lines of a chain without counters, be they whole or not."""
+        return lines_of(self.data, self.table.runs_of(to_text(chain))) if self.table else b""
 
     @cached_property
     def _end(self) -> int:
@@ -129,8 +134,16 @@ class TableSide:
 
 def odd_chains(old: TableSide, new: TableSide) -> Iterator[bytes]:
     """Yield the chains whose lines differ, counters and the digits of kube-proxy's probabilities apart."""
-    if same_lines(old.data, old.blocks, new.data, new.blocks):
+    unlike = unlike_chains((old.data, old.blocks), (new.data, new.blocks))
+    if unlike is None:
+        yield from _odd_among_all(old, new)
         return
+    for chain in unlike:
+        if not same_but_for_digits(old.all_lines(chain), new.all_lines(chain)):
+            yield chain
+
+
+def _odd_among_all(old: TableSide, new: TableSide) -> Iterator[bytes]:
     same = old.runs.keys() & new.runs.keys()
     yield from old.runs.keys() ^ new.runs.keys()
     for chain in same:
