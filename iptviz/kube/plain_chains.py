@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.chance import CERTAIN, walked_cascade
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.intake.text import to_bytes, to_text
+from iptviz.kube.endpoint_form import EndpointForm
 from iptviz.kube.families import MARK_MASQUERADE
 from iptviz.records import NamedTuple
 from iptviz.rules.reading.chances import random_chance
@@ -71,12 +72,10 @@ class Mask(NamedTuple):
 class Balancing(NamedTuple):
     """What a chain of endpoints does: shares and leftover sum to 1, `exact` or not; `affinity` is in seconds.
 
-    `endpoints` are addresses and ports, None where a DNAT names none, as it does in all where it `names_ports`;
-    each gets the one of `shares` (in (0, 1]) that stands at the same place.
+    The port of an endpoint is None where its DNAT names none, as it does in all where it `names_ports`.
     """
 
-    endpoints: tuple[tuple[str, int | None], ...]
-    shares: tuple[Fraction, ...]
+    endpoints: tuple[EndpointForm, ...]
     leftover: Fraction
     exact: bool
     masks: tuple[Mask, ...]
@@ -144,13 +143,16 @@ class PlainChains:
         ends = [lines.endpoints.get(way) for way in found.ways]
         if not all(end is not None and end[0] == protocol for end in ends):
             return None
-        endpoints = tuple(split_endpoint(to_text(end[1])) for end in ends if end)
+        each, leftover, exact = shares
+        told = (split_endpoint(to_text(end[1])) for end in ends if end)
+        endpoints = tuple(EndpointForm(*end, share) for end, share in zip(told, each, strict=True))
         return Balancing(
             endpoints,
-            *shares,
+            leftover,
+            exact,
             tuple(map(self._mask, found.masks)),
             int(found.seconds[0]) if found.seconds else None,
-            all(port is not None for _, port in endpoints),
+            all(end.port is not None for end in endpoints),
         )
 
     def external(self, chain: str) -> External | None:
