@@ -97,12 +97,12 @@ class FrontendAnswer(NamedTuple):
 
 
 class FrontendAnswers:
-    """Answers for the frontends of one dump."""
+    """Answers for the frontends of one dump; `plain` are the chains of its nat table, if somebody has them."""
 
-    def __init__(self, rules: DispatchingRules) -> None:
+    def __init__(self, rules: DispatchingRules, plain: PlainChains | None = None) -> None:
         self._rules = rules
         nat = rules.dump.tables.get("nat")
-        self._plain = PlainChains(nat) if nat else None
+        self._plain = plain or (PlainChains(nat) if nat else None)
 
     def of(self, frontend: Frontend) -> FrontendAnswer:
         """Return what comes of a connection to `frontend`."""
