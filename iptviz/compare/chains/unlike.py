@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     """A text, and which stretches of whole lines of it are rules."""
 
 _CHAIN = re.compile(rb"^-A (\S++)", re.MULTILINE)
+_DECLARED = re.compile(rb"^:(\S++)", re.MULTILINE)
 _WINDOW, _WIDEST = 1 << 14, 1 << 20
 """How many bytes are looked through for where both texts are the same again: at first, and at most."""
 _MOST_CHANGES = 512
@@ -31,6 +32,16 @@ def unlike_chains(old: Text, new: Text) -> frozenset[bytes] | None:
 
     All others have the same lines on both sides, in the same order.
     """
+    return _named(_CHAIN, old, new)
+
+
+def unlike_declarations(old: Text, new: Text) -> frozenset[bytes] | None:
+    """Return the chains of which a declaration may differ, of two texts of these; None: too much does."""
+    return _named(_DECLARED, old, new)
+
+
+def _named(wanted: re.Pattern[bytes], old: Text, new: Text) -> frozenset[bytes] | None:
+    """Return the names in the lines that are not matched; None: too many are not."""
     sides = _Side(old), _Side(new)
     found: set[bytes] = set()
     for _ in range(_MOST_CHANGES):
@@ -41,7 +52,7 @@ def unlike_chains(old: Text, new: Text) -> frozenset[bytes] | None:
         if apart is None:
             return None
         for side, length in zip(sides, apart, strict=True):
-            found.update(_CHAIN.findall(side.taken(length)))
+            found.update(wanted.findall(side.taken(length)))
     return None
 
 
