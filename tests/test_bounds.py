@@ -264,6 +264,19 @@ def test_an_ordinary_dump_takes_no_more_memory_than_the_reference_says(name: str
 
 
 @only_linux
+def test_two_dumps_take_no_more_memory_than_the_reference_says_of_both(
+    ordinary: Path, tmp_path: Path
+) -> None:
+    later = tmp_path / "later"
+    text = ordinary.read_text(encoding="utf-8").replace(" 10.128.1.200:8080\n", " 10.127.0.1:8080\n")
+    later.write_text(text.replace("\n-A ", "\n[123:4567] -A "), encoding="utf-8")
+    sizes = [path.stat().st_size for path in (ordinary, later)]
+    limit = max(sizes) // MEGABYTE + 1
+    ended = run(("diff", str(ordinary)), str(later), limit, START + int(factors()["diff"] * sum(sizes)))
+    assert ended.status == 1, ended.said
+
+
+@only_linux
 @pytest.mark.parametrize("name", ["trace", "services"])
 def test_many_endpoints_take_no_more_memory_than_the_reference_says(name: str, tmp_path: Path) -> None:
     path, endpoints = tmp_path / "dump", 2_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
@@ -144,7 +145,8 @@ def _shadowing(pairs: Sequence[tuple[Rule, Rule]]) -> Finding:
 
 _MOST_EVIDENCE = 1_000
 _SOME_TEXT = 1 << 16
-_COUNTERS = re.compile(rb"^\[[\d~]+:[\d~]+\] ", re.MULTILINE)
+_COUNTERS = re.compile(rb"\n\[[\d~]++:[\d~]++\] ")
+_CHAIN = re.compile(rb"(?:\[[\d~]+:[\d~]+\] )?-A (\S++)")
 
 
 class _Repeated(NamedTuple):
@@ -188,12 +190,37 @@ def _how_many(most: int) -> str:
 
 def _repeated(table: Table) -> Iterator[_Repeated]:
     """Yield the runs that hold a line again; in nearly all none does, so many are looked at together."""
+    if not any(map(partial(_holds_again, table), _pieces(table))):
+        return
     for runs in _together(
         run for chain, run in table.each_run() if not chain.startswith(_REPEATED_BY_KUBE_PROXY)
     ):
-        lines = _lines(table, (runs[0][0], runs[-1][1]))
-        if len(set(lines)) < len(lines):
+        if _holds_again(table, (runs[0][0], runs[-1][1])):
             yield from _repeated_in(table, runs)
+
+
+def _holds_again(table: Table, stretch: Span) -> bool:
+    lines = _lines(table, stretch)
+    return len(set(lines)) < len(lines)
+
+
+def _pieces(table: Table) -> Iterator[Span]:
+    """Yield stretches of rules, each some text, that cut none of those stretches that are of one chain."""
+    data = table.data
+    for start, end in table.blocks():
+        at = start
+        while at < end:
+            after = data.rfind(b"\n", at, min(at + _SOME_TEXT, end) - 1) + 1 or at
+            chain = _chain_at(data, after, end)
+            while after < end and _chain_at(data, after, end) == chain:
+                after = data.find(b"\n", after, end) + 1 or end
+            yield at, after
+            at = after
+
+
+def _chain_at(data: bytes, at: int, end: int) -> bytes:
+    found = _CHAIN.match(data, at, end)
+    return found[1] if found else b""
 
 
 def _together(runs: Iterable[Span]) -> Iterator[list[Span]]:
@@ -219,7 +246,9 @@ def _repeated_in(table: Table, runs: Iterable[Span]) -> Iterator[_Repeated]:
 
 def _lines(table: Table, run: tuple[int, int]) -> list[bytes]:
     text = table.data[run[0] : run[1]]
-    return (_COUNTERS.sub(b"", text) if text[:1] == b"[" or b"\n[" in text else text).splitlines()
+    if text[:1] == b"[" or b"\n[" in text:
+        text = _COUNTERS.sub(b"\n", b"\n" + text)[1:]
+    return text.splitlines()
 
 
 def _copies(repeated: Iterable[_Repeated]) -> list[Rule]:

@@ -58,24 +58,25 @@ class Calls:
         self._reached: dict[Words, set[bytes]] = {}
         chains = table.names()
         # Endpoints' chains, by far the most, have the same words: what these mean is told once.
-        shapes: dict[Words, tuple[Words, Words]] = {}
+        shapes: dict[Words, tuple[Words, list[list[bytes]]]] = {}
+        words_in, data, leads = _WORD.findall, table.data, self.leads
         for chain, run in table.each_run():
-            words = tuple(_WORD.findall(table.data, *run))
+            words = tuple(words_in(data, *run))
             shape = shapes.get(words)
             if shape is None:
-                distinct = tuple(dict.fromkeys(words))
+                distinct = dict.fromkeys(words)
                 callees = tuple(filter(chains.__contains__, distinct))
-                targets = tuple(filterfalse(chains.__contains__, distinct))
-                shapes[words] = callees, targets
+                targets = filterfalse(chains.__contains__, distinct)
+                users = [self.users.setdefault(word, []) for word in targets]
+                shapes[words] = callees, users
                 self._note_caller(words, run)
             else:
-                callees, targets = shape
+                callees, users = shape
                 self._called_again.update(callees)
             if callees:
-                earlier = self.leads.get(chain)
-                self.leads[chain] = tuple(dict.fromkeys(earlier + callees)) if earlier else callees
-            for word in targets:
-                self.users.setdefault(word, []).append(chain)
+                leads[chain] = tuple(dict.fromkeys(leads[chain] + callees)) if chain in leads else callees
+            for each in users:
+                each.append(chain)
 
     def _note_caller(self, words: Words, run: Span) -> None:
         """Note for each word of a run that this is where it stands, or that it stands more than once."""

@@ -141,8 +141,10 @@ class Section:
                 yield chain, found
 
     def forget(self) -> None:
-        """Drop where the rules of each chain stand, which is found anew where somebody asks for it."""
-        self.__dict__.pop("_runs", None)
+        """Drop which chains there are, and where their rules stand: found anew where somebody asks."""
+        for found in ("_runs", "_places"):
+            self.__dict__.pop(found, None)
+        self._again = {}
 
     def rest_runs(self) -> Iterator[tuple[bytes, Span]]:
         """Yield the same of the rules that are not in bulk, as they stand in the text."""

@@ -97,13 +97,12 @@ class FrontendAnswer(NamedTuple):
 
 
 class FrontendAnswers:
-    """Answers for the frontends of one dump."""
+    """Answers for the frontends of one dump; `plain` are the chains of its nat table, if somebody has them."""
 
-    def __init__(self, rules: DispatchingRules) -> None:
+    def __init__(self, rules: DispatchingRules, plain: PlainChains | None = None) -> None:
         self._rules = rules
         nat = rules.dump.tables.get("nat")
-        self._plain = PlainChains(nat) if nat else None
-        self._endpoints: dict[tuple[str, str], tuple[EndpointForm, ...]] = {}
+        self._plain = plain or (PlainChains(nat) if nat else None)
 
     def of(self, frontend: Frontend) -> FrontendAnswer:
         """Return what comes of a connection to `frontend`."""
@@ -139,7 +138,7 @@ class FrontendAnswers:
             frontend=frontend,
             service=frontend.service,
             chain=onward.chain,
-            endpoints=self._endpoints_of(onward.chain, balancing, frontend),
+            endpoints=_endpoints_of(balancing, frontend),
             leftover=NEVER,
             verdict=None,
             affinity=balancing.affinity,
@@ -151,24 +150,20 @@ class FrontendAnswers:
             rounded=not balancing.exact,
         )
 
-    def _endpoints_of(self, chain: str, balancing: Balancing, frontend: Frontend) -> tuple[EndpointForm, ...]:
-        """Return the endpoints of a chain, the same for all frontends but for a port that no DNAT names."""
-        key = chain, frontend.protocol
-        if key not in self._endpoints:
-            shared = zip(balancing.endpoints, balancing.shares, strict=True)
-            self._endpoints[key] = tuple(EndpointForm(*end, share) for end, share in shared)
-        found = self._endpoints[key]
-        if balancing.names_ports:
-            return found
-        return tuple(end._replace(port=frontend.port) if end.port is None else end for end in found)
-
     def _others_differ(self, onward: External, balancing: Balancing, frontend: Frontend) -> bool:
         """Whether pods and the node itself get other endpoints than outside clients, as a policy Local wants."""
         if self._plain is None or onward.chain is None or not onward.local_only:
             return False
         everywhere = CLUSTER_CHAIN + onward.chain.rpartition("-")[2]
         others = self._plain.balancing(everywhere, frontend.protocol)
-        return others is None or others[:2] != balancing[:2]
+        return others is None or others.endpoints != balancing.endpoints
+
+
+def _endpoints_of(balancing: Balancing, frontend: Frontend) -> tuple[EndpointForm, ...]:
+    """Return the endpoints of a chain, the same for all frontends but for a port that no DNAT names."""
+    if balancing.names_ports:
+        return balancing.endpoints
+    return tuple(end._replace(port=frontend.port) if end.port is None else end for end in balancing.endpoints)
 
 
 def _is_about(mask: Mask, frontend: Frontend) -> bool:

@@ -8,28 +8,31 @@ departs from the form in any line is left to the engine. Both say the same of a 
 from __future__ import annotations
 
 import re
-from functools import cached_property
+from collections.abc import Mapping
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, walked_cascade
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.intake.text import to_bytes, to_text
+from iptviz.kube.endpoint_form import EndpointForm
 from iptviz.kube.families import MARK_MASQUERADE
 from iptviz.records import NamedTuple
 from iptviz.rules.reading.chances import random_chance
 from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
     from fractions import Fraction
 
     from iptviz.dump.table import Table
+    from iptviz.intake.index import Span
     from iptviz.kube.outcome import Needs
 
     _Shares = tuple[tuple[Fraction, ...], Fraction, bool]
 
 # What may be missing is written `(?:...|)`: that takes less time than `(?:...)?`.
 _COMMENT = rb'(?:-m comment --comment (?:"[^"\\\n]*+"|[^"\s]++) |)'
-# Compiled by who reads many chains: to compile it takes as long as a chain or two.
 _LINE = (
     rb"(?m)^(?:\[\d++:\d++\] |)-A (?:"
     rb"(?P<balancing>KUBE-SV[CL]-\S++) "
@@ -56,6 +59,14 @@ _LINE = (
     rb"|(?P<odd>KUBE-(?:SV[CL]|SEP|EXT)-\S++).*+"
     rb")$"
 )
+
+
+@cache
+def _in_form() -> re.Pattern[bytes]:
+    """Return what finds them, for who reads many chains: to compile it takes as long as a chain or two."""
+    return re.compile(_LINE)
+
+
 _SOURCE_OR_INTERFACE = re.compile(rb"! -([si]) (\S+)")
 _KINDS = {b"s": "source-cidr", b"i": "in-interface"}
 
@@ -71,12 +82,10 @@ class Mask(NamedTuple):
 class Balancing(NamedTuple):
     """What a chain of endpoints does: shares and leftover sum to 1, `exact` or not; `affinity` is in seconds.
 
-    `endpoints` are addresses and ports, None where a DNAT names none, as it does in all where it `names_ports`;
-    each gets the one of `shares` (in (0, 1]) that stands at the same place.
+    The port of an endpoint is None where its DNAT names none, as it does in all where it `names_ports`.
     """
 
-    endpoints: tuple[tuple[str, int | None], ...]
-    shares: tuple[Fraction, ...]
+    endpoints: tuple[EndpointForm, ...]
     leftover: Fraction
     exact: bool
     masks: tuple[Mask, ...]
@@ -103,26 +112,64 @@ class _Chain(NamedTuple):
     masked: set[bytes]
 
 
-class PlainChains:
-    """The chains of one nat table that have kube-proxy's form."""
+KnownChains = Mapping[tuple[str, str], Balancing]
+"""What is known of chains of endpoints, by chain and protocol."""
 
-    def __init__(self, table: Table) -> None:
+
+class PlainChains:
+    """The chains of one nat table that have kube-proxy's form.
+
+    Where many are `known`, as they are the same in another table, others are read one by one.
+    """
+
+    def __init__(self, table: Table, known: KnownChains | None = None) -> None:
         self._table = table
         self._shares: dict[tuple[bytes, ...], _Shares | None] = {}
         self._masks: dict[bytes, Needs] = {}
-        self._balancing: dict[tuple[str, str], Balancing | None] = {}
+        self._known = known or {}
+        self._balancing: dict[tuple[str, str], Balancing | None] = {**self._known}
+        self._read: set[bytes] = set()
 
     @cached_property
-    def _read(self) -> _Lines:
+    def _lines(self) -> _Lines:
         lines = _Lines()
-        marking = self._table.rules_of(MARK_MASQUERADE)
-        if any(rule.target is None or rule.target.name != "MARK" for rule in marking):
-            return lines  # a jump there does more than mark
-        in_form = re.compile(_LINE)
-        for start, end in self._table.blocks():
-            for found in in_form.finditer(self._table.data, start, end):
-                lines.add(found)
+        if not self._known:
+            self._add(lines, self._table.blocks())
         return lines
+
+    @cached_property
+    def _marks_alone(self) -> bool:
+        """Whether a jump to the chain that marks does no more than that."""
+        marking = self._table.rules_of(MARK_MASQUERADE)
+        return all(rule.target is not None and rule.target.name == "MARK" for rule in marking)
+
+    def _add(self, lines: _Lines, spans: Iterable[Span]) -> None:
+        if self._marks_alone:
+            for start, end in spans:
+                for found in _in_form().finditer(self._table.data, start, end):
+                    lines.add(found)
+
+    def _lines_with(self, *chains: bytes) -> _Lines:
+        """Return the lines that were read, those of some chains among them."""
+        for chain in chains if self._known else ():
+            if chain not in self._read:
+                self._read.add(chain)
+                self._add(self._lines, self._table.runs_of(to_text(chain)))
+        return self._lines
+
+    def same_in(self, unlike: Collection[bytes]) -> KnownChains:
+        """Return what another table has as well, in which the rules of some chains alone are `unlike`."""
+        if MARK_MASQUERADE.encode() in unlike:
+            return {}
+        return {
+            key: balancing
+            for key, balancing in self._balancing.items()
+            if balancing and self._is_among(to_bytes(key[0]), unlike)
+        }
+
+    def _is_among(self, chain: bytes, unlike: Collection[bytes]) -> bool:
+        """Whether neither a chain nor one of its endpoints' is `unlike`."""
+        return chain not in unlike and not any(map(unlike.__contains__, self._lines.chains[chain].ways))
 
     def balancing(self, chain: str, protocol: str) -> Balancing | None:
         """Return what a KUBE-SVC or KUBE-SVL chain does with connections of `protocol`; None if not plain."""
@@ -132,10 +179,11 @@ class PlainChains:
         return self._balancing[key]
 
     def _balanced(self, name: bytes, protocol: bytes) -> Balancing | None:
-        lines = self._read
+        lines = self._lines_with(name)
         found = lines.chains.get(name)
         if found is None or name in lines.odd or not found.ways or found.masked - {protocol}:
             return None
+        self._lines_with(*found.ways)
         shares = self._shares_of(tuple(found.chances))
         if shares is None or not lines.odd.isdisjoint(found.ways):
             return None
@@ -144,18 +192,22 @@ class PlainChains:
         ends = [lines.endpoints.get(way) for way in found.ways]
         if not all(end is not None and end[0] == protocol for end in ends):
             return None
-        endpoints = tuple(split_endpoint(to_text(end[1])) for end in ends if end)
+        each, leftover, exact = shares
+        told = (split_endpoint(to_text(end[1])) for end in ends if end)
+        endpoints = tuple(EndpointForm(*end, share) for end, share in zip(told, each, strict=True))
         return Balancing(
             endpoints,
-            *shares,
+            leftover,
+            exact,
             tuple(map(self._mask, found.masks)),
             int(found.seconds[0]) if found.seconds else None,
-            all(port is not None for _, port in endpoints),
+            all(end.port is not None for end in endpoints),
         )
 
     def external(self, chain: str) -> External | None:
         """Return what a KUBE-EXT chain does; None if not plain."""
-        name, lines = to_bytes(chain), self._read
+        name = to_bytes(chain)
+        lines = self._lines_with(name)
         if name in lines.odd or name not in lines.externals:
             return None
         onward = masquerade = local_only = None

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.naming import Naming
     from iptviz.kube.outcome import Verdict
+    from iptviz.kube.plain_chains import PlainChains
 
 
 class ServicePort(NamedTuple):
@@ -100,9 +101,14 @@ def leading(
                 yield port, answer
 
 
-def service_ports(rules: DispatchingRules, naming: Naming) -> list[ServicePort]:
-    """Return every service port, in the order in which the dump first speaks of them."""
-    answers = FrontendAnswers(rules)
+def service_ports(
+    rules: DispatchingRules, naming: Naming, plain: PlainChains | None = None
+) -> list[ServicePort]:
+    """Return every service port, in the order in which the dump first speaks of them.
+
+    `plain` are the chains of its nat table that have kube-proxy's form, if somebody has them.
+    """
+    answers = FrontendAnswers(rules, plain)
     health = dict(_health_checks(rules.dump))
     return [
         _service_port(rules.dump, [answers.of(frontend) for frontend in frontends], health, naming)

@@ -11,6 +11,7 @@ from iptviz.checks.registry import examine
 from iptviz.compare.chains.forms import Explained
 from iptviz.compare.ports.compared import compared
 from iptviz.compare.ports.of_rules import forms_of
+from iptviz.compare.ports.shared_chains import SharedChains
 from iptviz.errors import near_names
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
@@ -188,8 +189,9 @@ _READING, _CHECKING = 0.2, 0.9
 
 
 def _pair(nodes: tuple[Snapshot, Snapshot], pair: Pair, asked: _Asked, progress: Progress) -> PairDiff:
+    shared = SharedChains(*pair)
     old, new = (
-        _reduced(node, dump, asked, part_of(progress, place * 0.45, place * 0.45 + 0.45))
+        _reduced(node, dump, asked, shared, part_of(progress, place * 0.45, place * 0.45 + 0.45))
         for place, (node, dump) in enumerate(zip(nodes, pair, strict=True))
     )
     progress("comparing", 0.9)
@@ -200,7 +202,7 @@ def _pair(nodes: tuple[Snapshot, Snapshot], pair: Pair, asked: _Asked, progress:
     findings = finding_changes(old.findings, new.findings, pair[1].family).where_shown(
         old_hides=hiding[0], new_hides=hiding[1]
     )
-    del old, new  # what is the same on both sides is no longer needed
+    del old, new, shared  # what is the same on both sides is no longer needed
     chains = None if asked.services_only else _chains(nodes, pair, ports)
     found = PairDiff(*pair, ports, counts, chains, findings)
     return _without_own_place(found, nodes) if asked.ignore_local else found
@@ -221,9 +223,9 @@ def _without_own_place(found: PairDiff, nodes: tuple[Snapshot, Snapshot]) -> Pai
     return found._replace(ports=ports, chains=chains, set_aside=set_aside)
 
 
-def _reduced(node: Snapshot, dump: Dump, asked: _Asked, progress: Progress) -> _Reduced:
+def _reduced(node: Snapshot, dump: Dump, asked: _Asked, shared: SharedChains, progress: Progress) -> _Reduced:
     """Return what is compared of a dump, which is examined once."""
-    examined = _examined(node, dump, asked, progress)
+    examined = _examined(node, dump, asked, shared, progress)
     if asked.services_only:
         findings: tuple[Finding, ...] = ()
     else:
@@ -235,13 +237,13 @@ def _reduced(node: Snapshot, dump: Dump, asked: _Asked, progress: Progress) -> _
     return _Reduced(forms, findings)
 
 
-def _examined(node: Snapshot, dump: Dump, asked: _Asked, progress: Progress) -> Examined:
+def _examined(
+    node: Snapshot, dump: Dump, asked: _Asked, shared: SharedChains, progress: Progress
+) -> Examined:
     progress("reading services", 0.0)
     rules = DispatchingRules(dump)
     ports = tuple(
-        port
-        for port in service_ports(rules, Naming(dump, ()))
-        if asked.namespace in {None, port.service.namespace}
+        port for port in shared.service_ports(rules) if asked.namespace in {None, port.service.namespace}
     )
     evidence = evidence_of(node, dump.family, Beside())
     followed = stepwise(ports, FOLLOWING, progress, _READING, _CHECKING)
@@ -347,9 +349,10 @@ def _of_equivalence(
     families: dict[str, tuple[list[Examined], list[Examined]]] = {}
     refused = [item for pair in pairs for item in services_in(pair)]
     for pair in pairs:
+        shared = SharedChains(*pair)
         sides = families.setdefault(pair[0].family, ([], []))
         for node, dump, side in zip((old, new), pair, sides, strict=True):
-            side.append(_examined(node, dump, asked, progress))
+            side.append(_examined(node, dump, asked, shared, progress))
     progress("comparing", None)
     answers = tuple(equivalence(*sides) for sides in families.values())
     return DiffResult(old, new, not_compared=(*left_out, *refused), equivalences=answers)

@@ -16,8 +16,9 @@ from iptviz.compare.chains.forms import (
     Uncompared,
 )
 from iptviz.compare.chains.rule_changes import ChainPair, Context, rule_changes
-from iptviz.compare.chains.table_side import TableSide, odd_chains
+from iptviz.compare.chains.table_side import TableSide, lone_chains, odd_chains
 from iptviz.compare.chains.texts import wording
+from iptviz.compare.chains.unlike import unlike_chains
 from iptviz.compare.chains.untold import likenings
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import to_bytes, to_text
@@ -132,8 +133,8 @@ class _Tables:
     def _pending(self) -> Iterator[_Pending]:
         """Yield the chains of which lines differ, or what is declared of them."""
         old, new = self._sides
-        odd = {*odd_chains(old, new)}
-        odd |= old.names ^ new.names
+        unlike = unlike_chains((old.data, old.blocks), (new.data, new.blocks))
+        odd = {*odd_chains(old, new, unlike), *lone_chains(old, new, unlike)}
         odd |= {to_bytes(hook) for hook in new.hooks if old.policies[hook] != new.policies[hook]}
         for name in self._in_order(odd):
             chain = to_bytes(name)
@@ -187,14 +188,14 @@ class _Tables:
 
     def _is_there(self, chain: str) -> bool:
         """Whether there is such a chain, and not only the beginning of a name."""
-        return chain in self._new.hooks or to_bytes(chain) in self._old.names | self._new.names
+        return chain in self._new.hooks or any(side.has(to_bytes(chain)) for side in self._sides)
 
     def _kind(self, chain: str) -> Literal["added", "removed", "changed"]:
         """Return whether a chain came, went, or is in both; built-in chains are always there."""
         name = to_bytes(chain)
-        if chain in self._new.hooks or (name in self._old.names and name in self._new.names):
+        if chain in self._new.hooks or (self._old.has(name) and self._new.has(name)):
             return "changed"
-        return "added" if name in self._new.names else "removed"
+        return "added" if self._new.has(name) else "removed"
 
     # --- what could not be compared ----------------------------------------------------------------------------
 

@@ -7,7 +7,8 @@ from collections import Counter
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.compare.chains.texts import lines_of, same_but_for_digits, same_lines
+from iptviz.compare.chains.texts import lines_of, same_but_for_digits
+from iptviz.compare.chains.unlike import unlike_declarations
 from iptviz.compare.chains.untold import Untold
 from iptviz.intake.draft import HOOK_ORDER
 from iptviz.intake.infer import HOOKS_OF
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from iptviz.compare.chains.forms import Why
     from iptviz.dump.model import Dump
     from iptviz.intake.index import Span
+
+    Unlike = frozenset[bytes] | None
+    """The chains of which a rule may differ; None: of most one does."""
 
 
 _BROKEN = "last-line-cut"
@@ -61,6 +65,10 @@ class TableSide:
         whole = [(start, min(end, self._end)) for start, end in spans if start < self._end]
         return lines_of(self.data, whole)
 
+    def all_lines(self, chain: bytes) -> bytes:
+        """Return the lines of a chain without counters, be they whole or not."""
+        return lines_of(self.data, self.table.runs_of(to_text(chain))) if self.table else b""
+
     @cached_property
     def _end(self) -> int:
         """Where the last whole line ends: what stands behind it breaks off within a word, or may do."""
@@ -72,6 +80,11 @@ class TableSide:
     def blocks(self) -> Sequence[Span]:
         """Where its rules stand."""
         return self.table.blocks() if self.table else ()
+
+    @property
+    def declarations(self) -> Sequence[Span]:
+        """Where its chains are declared."""
+        return self.table.declared_at() if self.table else ()
 
     @cached_property
     def policies(self) -> Mapping[str, str | None]:
@@ -90,6 +103,13 @@ class TableSide:
             return set()
         broken = _CHAIN.match(self.data, self._end)
         return self.table.names() - ({broken[1]} if broken and not self._is_whole(broken[1]) else set())
+
+    def has(self, chain: bytes) -> bool:
+        """Whether a chain is among the `names`, which are not all looked for."""
+        if self.table is None or not self.table.has_chain(to_text(chain)):
+            return False
+        broken = _CHAIN.match(self.data, self._end)
+        return broken is None or broken[1] != chain or self._is_whole(chain)
 
     def _is_whole(self, chain: bytes) -> bool:
         """Whether a chain is declared or has a rule in a whole line."""
@@ -116,7 +136,7 @@ class TableSide:
     def may_have(self, chain: str) -> bool:
         """Whether a chain may be there that is not shown."""
         hides = self.table is not None and not self.table.shown.names_all
-        return hides and to_bytes(chain) not in self.names
+        return hides and not self.has(to_bytes(chain))
 
     def line(self, chain: str) -> int | None:
         """Return where a chain begins."""
@@ -127,10 +147,28 @@ class TableSide:
         return self.table is not None and next(self.table.rules_to(chain), None) is not None
 
 
-def odd_chains(old: TableSide, new: TableSide) -> Iterator[bytes]:
+def odd_chains(old: TableSide, new: TableSide, unlike: Unlike) -> Iterator[bytes]:
     """Yield the chains whose lines differ, counters and the digits of kube-proxy's probabilities apart."""
-    if same_lines(old.data, old.blocks, new.data, new.blocks):
+    if unlike is None:
+        yield from _odd_among_all(old, new)
         return
+    for chain in unlike:
+        if not same_but_for_digits(old.all_lines(chain), new.all_lines(chain)):
+            yield chain
+
+
+def lone_chains(old: TableSide, new: TableSide, unlike: Unlike) -> Iterator[bytes]:
+    """Yield the chains that are on one side alone."""
+    declared = unlike_declarations((old.data, old.declarations), (new.data, new.declarations))
+    if unlike is None or declared is None:
+        yield from old.names ^ new.names
+        return
+    for chain in unlike | declared:
+        if old.has(chain) != new.has(chain):
+            yield chain
+
+
+def _odd_among_all(old: TableSide, new: TableSide) -> Iterator[bytes]:
     same = old.runs.keys() & new.runs.keys()
     yield from old.runs.keys() ^ new.runs.keys()
     for chain in same:

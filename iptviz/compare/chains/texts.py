@@ -48,24 +48,11 @@ def without_counters(lines: bytes) -> bytes:
     return _COUNTERS.sub(b"\n", b"\n" + lines)[1:]
 
 
-_PIECE = 1 << 20
+_PIECE = 1 << 17
 
 
-def same_lines(data: bytes, spans: Sequence[Span], other: bytes, others: Sequence[Span]) -> bool:
-    """Whether stretches of whole lines are the same without counters; of large ones no copy is made."""
-    mine, its = _pieces(data, spans), _pieces(other, others)
-    left = right = b""
-    while True:
-        left, right = left or next(mine, b""), right or next(its, b"")
-        size = min(len(left), len(right))
-        if left[:size] != right[:size] or (not size and (left or right)):
-            return False
-        if not size:
-            return True
-        left, right = left[size:], right[size:]
-
-
-def _pieces(data: bytes, spans: Sequence[Span]) -> Iterator[bytes]:
+def pieces(data: bytes, spans: Sequence[Span]) -> Iterator[bytes]:
+    """Yield stretches of whole lines without counters, piece by piece: of large ones no copy is made."""
     for start, end in spans:
         at = start
         while at < end:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from iptviz.compare.ports.differences import ChangedPort, PortChanges, PortDifference, Value
     from iptviz.compare.ports.form import FrontendForm, PortForm
-    from iptviz.engine.condition import Assumption
+    from iptviz.engine.condition import Assumption, When
     from iptviz.paths.fares import Fare
 
 _OF_LOCAL_ENDPOINTS = frozenset(
@@ -72,8 +72,15 @@ def _for_own_pods(fare: Fare, port: PortForm) -> object:
         for one in needs
     )
     own = {*networks, *(end.address for form in port.frontends for end in form.endpoints)}
-    failures = (one._replace(when=tuple(_as_own(asked, own) for asked in one.when)) for one in fare.failures)
-    return fare.word, fare.at_least, fare.at_most, whys(fare._replace(failures=tuple(failures)))
+    renamed = fare._replace(
+        failures=tuple(one._replace(when=_as_owns(one.when, own)) for one in fare.failures),
+        exceptions=tuple(one._replace(when=_as_owns(one.when, own)) for one in fare.exceptions),
+    )
+    return fare.word, fare.at_least, fare.at_most, whys(renamed)
+
+
+def _as_owns(when: When, own: Collection[str]) -> When:
+    return tuple(_as_own(asked, own) for asked in when)
 
 
 def _as_own(asked: Assumption, own: Collection[str]) -> Assumption:
