@@ -182,7 +182,8 @@ def _settings(
         old, new = cluster_of(variant), cluster_of(variant, later=True, **options)
         facts = port_facts(old, new) | frozenset(told(variant))
         must, may = follows(variant, then, {fact[1] for fact in facts})
-        return _pair(variant, old, new, facts, (must | frozenset(beside), may))
+        forwarding = {(CHANGED, "filter KUBE-FORWARD")} if "pod_cidr" in options else set()  # up to 1.17
+        return _pair(variant, old, new, facts, (must | frozenset(beside), may | forwarding))
 
     return Kind(put, families, since)
 

@@ -196,7 +196,7 @@ OF_OTHERS: dict[str, Kind] = {
         _dropped_first, at={"tcp": ("reached",)}, then=("changed forward-drop",), before=_dropped_last
     ),
     "policy of FORWARD": _policy("filter", "FORWARD", at={"all": ("reached",)}, then=("new forward-drop",)),
-    "policy of INPUT": _policy("filter", "INPUT", at={"all": ("reached",)}, then=("new replies-dropped",)),
+    "policy of INPUT": _policy("filter", "INPUT", at={"all": ("reached", "reached for another reason?")}, then=("new replies-dropped", "new input-drop?")),
     "policy of OUTPUT in mangle": _policy("mangle", "OUTPUT", at={"all": ("reached",)}, then=("new rule-drops-services",)),
     "a chain comes": edited(_chain_comes, at={"tcp": ("reached by single clients",)}),
     "a chain goes": edited(_chain_goes),
