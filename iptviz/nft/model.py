@@ -1,0 +1,261 @@
+"""What `nft list ruleset` shows: tables with their chains, rules, sets, maps and objects.
+
+A rule set is found, not read: statements of rules and elements of sets are read when they are asked for.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from iptviz.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from iptviz.intake.remark import LineNote, Remark
+    from iptviz.nft.expressions import Element, Type
+    from iptviz.nft.statements import Statement
+
+VERDICT: Type = ("verdict",)
+"""The type of the data of a verdict map."""
+
+
+class Ruleset:
+    """All tables of one text.
+
+    Attributes:
+        tables: by family and name, as in `("ip", "kube-proxy")`, in the order of the text. A fragment that
+            names no table is in one whose family and name are empty.
+        remarks: what is missing or was repaired, as data.
+        notes: which lines were left out, and why.
+        form: `text` or `json`.
+        version: that of nft, where the text tells it (JSON does); else empty.
+    """
+
+    def __init__(self, form: str = "text", version: str = "") -> None:
+        self.form = form
+        self.version = version
+        self.tables: dict[tuple[str, str], Table] = {}
+        self.remarks: list[Remark] = []
+        self.notes: list[LineNote] = []
+
+    def table(self, family: str, name: str) -> Table | None:
+        """Return a table, None where there is none."""
+        return self.tables.get((family, name))
+
+    def __repr__(self) -> str:
+        return f"<Ruleset of {len(self.tables)} tables>"
+
+
+class Table:
+    """A table: `family` is ip, ip6, inet, arp, bridge or netdev.
+
+    `objects` are those that are neither chain nor set, by kind and name: `("counter", "http")`. `managed` is
+    whether nft warned that iptables-nft made it. `line` is that where it begins, 0 in JSON.
+    """
+
+    def __init__(self, family: str, name: str, line: int = 0) -> None:
+        self.family = family
+        self.name = name
+        self.line = line
+        self.flags: tuple[str, ...] = ()
+        self.comment: str | None = None
+        self.handle: int | None = None
+        self.managed = False
+        self.chains: dict[str, Chain] = {}
+        self.sets: dict[str, SetOrMap] = {}
+        self.objects: dict[tuple[str, str], NamedObject] = {}
+
+    @property
+    def acts(self) -> bool:
+        """Whether packets may meet something in it: a base chain and any rule, or one that drops."""
+        if "dormant" in self.flags:
+            return False
+        bases = [chain for chain in self.chains.values() if chain.base]
+        return any(chain.base and chain.base.policy == "drop" for chain in bases) or (
+            bool(bases) and any(chain.has_rules for chain in self.chains.values())
+        )
+
+    def __repr__(self) -> str:
+        return f"<Table {self.family} {self.name}>"
+
+
+class Base(NamedTuple):
+    """Where a chain is hooked in.
+
+    Attributes:
+        type: `filter`, `nat` or `route`.
+        hook: `prerouting`, `input`, `forward`, `output`, `postrouting`, `ingress` or `egress`.
+        priority: as the kernel has it; chains of lower ones are asked first. None where its name is not known.
+        policy: `accept` or `drop`: what becomes of packets that reach the end.
+        devices: those whose packets it sees, of ingress and egress alone.
+        flags: `offload`.
+    """
+
+    type: str
+    hook: str
+    priority: int | None
+    policy: str = "accept"
+    devices: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+
+
+class Chain:
+    """A chain; one that no hook leads to has no `base`. Its rules are made when they are asked for."""
+
+    def __init__(
+        self, table: Table, name: str, line: int, rules: Callable[[Chain], tuple[Rule, ...]]
+    ) -> None:
+        self.table = table
+        self.name = name
+        self.line = line
+        self.base: Base | None = None
+        self.comment: str | None = None
+        self.handle: int | None = None
+        self._rules = rules
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in their order."""
+        return self._rules(self)
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there is any rule."""
+        return bool(self.rules)
+
+    def __repr__(self) -> str:
+        return f"<Chain {self.table.family} {self.table.name} {self.name}>"
+
+
+class Read(NamedTuple):
+    """What is read of a rule's text."""
+
+    statements: tuple[Statement, ...]
+    comment: str | None = None
+
+
+class Rule:
+    """A rule where it stands; two are equal when they stand in the same place of the same text.
+
+    Attributes:
+        table: its table.
+        chain: the name of its chain.
+        number: its place in the chain, counted from 1.
+        line: its line in the text, counted from 1; 0 in JSON.
+        text: as it stands there, without its handle; that of JSON is JSON.
+        handle: its number in the table, where `nft -a` or JSON tells it.
+    """
+
+    __slots__ = ("_read", "_reader", "chain", "handle", "line", "number", "table", "text")
+
+    def __init__(
+        self, table: Table, chain: str, number: int, line: int, text: str, handle: int | None,
+        reader: Callable[[Rule], Read],
+    ) -> None:  # fmt: skip
+        self.table = table
+        self.chain = chain
+        self.number = number
+        self.line = line
+        self.text = text
+        self.handle = handle
+        self._reader = reader
+        self._read: Read | None = None
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """What it asks and does, in order."""
+        return self._parts.statements
+
+    @property
+    def comment(self) -> str | None:
+        """Its comment, None where it has none."""
+        return self._parts.comment
+
+    @property
+    def _parts(self) -> Read:
+        if self._read is None:
+            self._read = self._reader(self)
+        return self._read
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rule):
+            return NotImplemented
+        return self.table is other.table and (self.chain, self.number) == (other.chain, other.number)
+
+    def __hash__(self) -> int:
+        return hash((id(self.table), self.chain, self.number))
+
+    def __repr__(self) -> str:
+        return f"<Rule line {self.line}: {self.text}>"
+
+
+class SetHead(NamedTuple):
+    """What is said of a set beside its elements; times are in milliseconds.
+
+    Attributes:
+        key_type: the types of a key.
+        data_type: those of a map's data, `VERDICT` in a verdict map; None in a set.
+        flags: `constant`, `dynamic`, `interval`, `timeout`, in alphabetical order.
+        rest: what else is said, as it stands there (`auto-merge`, `policy memory`, `counter`).
+    """
+
+    key_type: Type
+    data_type: Type | None = None
+    flags: tuple[str, ...] = ()
+    timeout: int | None = None
+    size: int | None = None
+    comment: str | None = None
+    rest: tuple[str, ...] = ()
+
+
+class SetOrMap:
+    """A named set, or a map where `is_map`; its elements are read when they are asked for.
+
+    `elements_with` reads those alone whose text has a word, which is quick in long ones.
+    """
+
+    def __init__(
+        self, table: Table, name: str, line: int, head: SetHead,
+        elements: Callable[[SetOrMap, str], Iterator[tuple[int, Element]]],
+        *, is_map: bool, handle: int | None = None,
+    ) -> None:  # fmt: skip
+        self.table = table
+        self.name = name
+        self.line = line
+        self.head = head
+        self.is_map = is_map
+        self.handle = handle
+        self._elements = elements
+
+    @cached_property
+    def lines(self) -> tuple[tuple[int, Element], ...]:
+        """Its elements, each with the line where it stands, 0 in JSON."""
+        return tuple(self._elements(self, ""))
+
+    @property
+    def elements(self) -> tuple[Element, ...]:
+        """Its elements."""
+        return tuple(element for _, element in self.lines)
+
+    def elements_with(self, word: str) -> tuple[tuple[int, Element], ...]:
+        """Return the elements in whose text a word stands, perhaps within another one, with their lines."""
+        return tuple(self._elements(self, word))
+
+    def __repr__(self) -> str:
+        return f"<{'Map' if self.is_map else 'Set'} {self.table.family} {self.table.name} {self.name}>"
+
+
+class NamedObject(NamedTuple):
+    """What else a table holds: a counter, quota, limit, ct helper, ct timeout, flowtable, and so on.
+
+    `text` is what stands between its braces, as it stands there.
+    """
+
+    kind: str
+    name: str
+    text: str
+    line: int = 0
+    handle: int | None = None
+    comment: str | None = None
