@@ -119,6 +119,12 @@ class ConnectionLimit(NamedTuple):
     over: bool = False
 
 
+class Last(NamedTuple):
+    """When the rule matched last, as it is printed; empty where it is not."""
+
+    used: str = ""
+
+
 class Queue(NamedTuple):
     """The packet goes to a program; what that decides nobody knows."""
 
@@ -205,5 +211,5 @@ class Unread(NamedTuple):
 
 Statement: TypeAlias = (
     Match | Verdict | VerdictMap | Nat | Reject | Assign | Counter | Log | Limit | Quota | ConnectionLimit
-    | Queue | Notrack | Dup | Fwd | Tproxy | SetUpdate | ObjectStatement | Synproxy | Xt | Unread
+    | Last | Queue | Notrack | Dup | Fwd | Tproxy | SetUpdate | ObjectStatement | Synproxy | Xt | Unread
 )  # fmt: skip

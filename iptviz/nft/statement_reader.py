@@ -1,0 +1,126 @@
+"""The text of a rule into statements. What is of no known form stays as its text, and what follows is read on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.nft.action_reader import ACTIONS, object_of
+from iptviz.nft.expression_reader import (
+    VERDICTS,
+    begins_expression,
+    read_constant_words,
+    read_expression,
+    read_set,
+    read_verdict,
+)  # fmt: skip
+from iptviz.nft.expressions import Binary, Ct, Meta
+from iptviz.nft.finishing import made_assign, made_match, made_vmap
+from iptviz.nft.model import Read
+from iptviz.nft.stateful import read_stateful
+from iptviz.nft.statements import NO_BIT, Unread, Xt
+from iptviz.nft.tokens import spans_of, tokens_of
+from iptviz.nft.words import END, NotReadError, Words
+
+if TYPE_CHECKING:
+    from iptviz.nft.expressions import Expression
+    from iptviz.nft.statements import Statement
+
+_OPERATORS = {
+    "==": "==", "!=": "!=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!": NO_BIT,
+    "eq": "==", "ne": "!=", "lt": "<", "gt": ">", "le": "<=", "ge": ">=",
+}  # fmt: skip
+
+
+def read_rule(text: str, family: str) -> Read:
+    """Read the text of a rule in a table of a family."""
+    words = Words(tokens_of(text))
+    statements: list[Statement] = []
+    comment = None
+    while words.peek() != END:
+        start = words.at
+        try:
+            if words.peek() == "comment":
+                words.take()
+                comment = words.text() if comment is None else (words.take(), comment)[1]
+            else:
+                statements.append(_statement(words, family))
+        except NotReadError:
+            statements.append(_unread(words, start, text))
+    return Read(tuple(statements), comment)
+
+
+_RESUMED = VERDICTS | ACTIONS.keys() | {"counter", "comment"}
+
+
+def _unread(words: Words, start: int, text: str) -> Unread:
+    """Return what begins at a word, up to the next word that begins a statement for certain."""
+    at, depth = start, 0
+    while at < len(words.words):
+        word = words.words[at]
+        if at > start and depth <= 0 and word in _RESUMED:
+            break
+        depth += (word == "{") - (word == "}")
+        at += 1
+    words.at, words.depth = at, 0
+    spans = spans_of(text)
+    return Unread(text[spans[start][0] : spans[at - 1][1]])
+
+
+def _statement(words: Words, family: str) -> Statement:
+    word = words.peek()
+    if word in VERDICTS and word != "queue":
+        return read_verdict(words)
+    if word.startswith("# xt_"):
+        return Xt("", words.take().removeprefix("# xt_"))
+    if word in ACTIONS:
+        return ACTIONS[word](words, family)
+    if word in {"counter", "limit", "quota"}:
+        return _named_or_own(words)
+    if word == "last" or (word == "ct" and words.peek(1) == "count" and words.peek(2) not in _OPERATORS):
+        return read_stateful(words)
+    if not begins_expression(words):
+        raise NotReadError
+    return _about(words)
+
+
+def _named_or_own(words: Words) -> Statement:
+    if words.peek(1) != "name":
+        return read_stateful(words)
+    kind = words.take()
+    words.take()
+    return object_of(kind, words)
+
+
+_CT_OBJECTS = ("helper", "timeout", "expectation")
+
+
+def _about(words: Words) -> Statement:
+    """Read a statement that begins with something of the packet: a comparison, an assignment, a verdict map."""
+    if words.peek() == "ct" and words.peek(1) in _CT_OBJECTS and words.peek(2) == "set":
+        kind = f"{words.take()} {words.take()}"
+        words.take()
+        return object_of(kind, words)
+    left = read_expression(words)
+    if words.skip("vmap"):
+        return made_vmap(left, read_set(words))
+    if words.skip("set"):
+        return _assigned(left, words)
+    operator = _OPERATORS[words.take()] if words.peek() in _OPERATORS else ""
+    if words.peek() == "{" or (words.peek().startswith("@") and words.peek(1) != ","):
+        return made_match(left, operator, read_set(words))
+    right = read_constant_words(words)
+    mask = read_constant_words(words) if words.skip("/") else None
+    return made_match(left, operator, right, mask)
+
+
+def _assigned(target: Expression, words: Words) -> Statement:
+    if target in _SECMARKS and words.peek().startswith('"'):
+        return object_of("secmark", words)
+    value = read_expression(words)
+    while words.peek() == "," and isinstance(target, Ct):
+        words.take()
+        value = Binary("|", value, read_expression(words))
+    return made_assign(target, value)
+
+
+_SECMARKS = (Meta("secmark"), Ct("secmark"))
