@@ -142,6 +142,17 @@ _RECORDING = {"recent", "recent-set"}
 _COUNTING = "turn"
 
 
+class Parts(Protocol):
+    """Rules within a rule, which the packets meet that matched it, once its action is done.
+
+    The first that matches takes a packet. What goes on after that, or is taken by none, comes to the next rule of
+    the chain; a return or goto in here is one of that chain.
+    """
+
+    def towards(self, destination: Network | None, port: int | None = None) -> Sequence[CompiledRule]:
+        """Return those that may match a packet to `destination` and `port`, in order; None is not known."""
+
+
 class CompiledRule:
     """A rule as the engine walks it; two are equal when they stand in the same place.
 
@@ -153,11 +164,15 @@ class CompiledRule:
         records: whether one of its tests may change a list or a count, in the order in which they are asked.
         jump: the chain that it jumps or goes to, or None.
         goto: whether that chain does not come back to it.
+        more: what else it asks and does, after its action, or None. An action that is `nothing` says nothing then.
     """
 
-    __slots__ = ("action", "chain", "goto", "jump", "place", "records", "tests")
+    __slots__ = ("action", "chain", "goto", "jump", "more", "place", "records", "tests")
 
-    def __init__(self, place: Place, chain: str, tests: tuple[Test, ...], action: Action) -> None:
+    def __init__(
+        self, place: Place, chain: str, tests: tuple[Test, ...], action: Action, more: Parts | None = None
+    ) -> None:
+        self.more = more
         self.place = place
         self.chain = chain
         self.tests = tests
