@@ -27,7 +27,7 @@ from iptviz.engine.packet import COUNTED, COUNTED_LATER
 from iptviz.engine.path import Path, Step, joined
 from iptviz.engine.stacked import answered
 from iptviz.records import NamedTuple
-from iptviz.rules.form import NOTHING, RETURN, is_granted
+from iptviz.rules.form import RETURN, is_granted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -301,8 +301,7 @@ class Walk:
         effect = effect_of(rule, packet, self.hook, self.host, self.witness.answer)
         if rule.more is None or isinstance(effect, Stop):
             return effect
-        silent = rule.action.kind == NOTHING
-        return _Parted((yield from self._within(rule.more, effect.packet)), "" if silent else effect.text)
+        return _Parted((yield from self._within(rule.more, effect.packet)), effect.text)
 
     def _within(self, parts: Parts, packet: Packet) -> Generator[Request, Walked, WalkedParts]:
         """Return what the parts of a rule do to a packet."""
@@ -336,8 +335,8 @@ class Walk:
 
     def path(self, taken: Taken, action: Action) -> Path | None:
         """Return the way of what a rule took: one that is taken for granted is no step that could be shown."""
-        if is_granted(taken.rule.place) or (isinstance(action, _Parted) and not action.text):
-            return taken.path  # nor is one that only asks before its parts do something
+        if is_granted(taken.rule.place) or not action.text:
+            return taken.path  # nor is one that only asks
         rule, ends = taken.rule, isinstance(action, Stop)
         step = Step(
             self.table.name, rule.chain, rule.place, action.text, taken.packet, ends=ends, layer=self.layer

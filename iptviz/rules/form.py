@@ -85,14 +85,18 @@ class Test(NamedTuple):
 
 
 NOTHING, UNCLEAR, JUMP, GOTO, RETURN, TARGET = "nothing", "unclear", "jump", "goto", "return", "target"
-"""What actions there are; `unclear` is that of a rule whose target may be among words that cannot be read."""
+ASK = "ask"
+"""What actions there are; `unclear` is that of a rule whose target may be among words that cannot be read.
+
+`ask` is that of a rule which only asks before its parts do something, and is no step of a way.
+"""
 
 
 class Action(NamedTuple):
     """What a rule does with a packet that matches.
 
     Attributes:
-        kind: `nothing`, `unclear`, `jump`, `goto`, `return` or `target`.
+        kind: `nothing`, `ask`, `unclear`, `jump`, `goto`, `return` or `target`.
         name: the chain, or the target, that is named.
         operand: what the target is given, already read: None, or a `Rewriting`, or a row of `operands.py`.
         known: whether it is known what a target of this name does.
@@ -164,7 +168,7 @@ class CompiledRule:
         records: whether one of its tests may change a list or a count, in the order in which they are asked.
         jump: the chain that it jumps or goes to, or None.
         goto: whether that chain does not come back to it.
-        more: what else it asks and does, after its action, or None. An action that is `nothing` says nothing then.
+        more: what else it asks and does, after its action, or None.
     """
 
     __slots__ = ("action", "chain", "goto", "jump", "more", "place", "records", "tests")

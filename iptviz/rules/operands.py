@@ -31,7 +31,8 @@ By the kinds of tests, their operands:
     tcp-options                     None: options of TCP, or its flags of ECN, are asked, as in the `quote`
     unprinted-port, unprinted-node-port    None: what the rule asks was not printed, a condition about its value
     unprinted-mark, unprinted-chance, as-printed    None, likewise
-    fragment, rate, quota, count, time    None
+    fragment, rate, quota, count, time, listener    None
+    set-as-listed                   the name of a set of nft of which the listed elements are asked
     bridge-port, physdev            None
 
 Few dumps need any of the rows below, so whoever makes one imports it then.

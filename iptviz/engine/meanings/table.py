@@ -59,6 +59,12 @@ def _turn(test: Test, packet: Packet, _host: Host) -> Truth:
     return question(test.kind, test.value, test) if packet.counted == COUNTED else chance
 
 
+def _as_listed(test: Test, packet: Packet, _host: Host) -> Truth:
+    """Whether a set still holds what was listed: rules on the way may have put something into it."""
+    line = packet.since(f"set {test.operand}")
+    return True if line is None else quoted(test._replace(negated=False), line)
+
+
 def _own_question(test: Test, _packet: Packet, _host: Host) -> Truth:
     """What no packet tells is a condition of the test's own kind."""
     return question(test.kind, test.value, test)
@@ -94,7 +100,8 @@ MEANINGS: dict[str, Meaning] = {
     lists.TURN: _turn,
     "bytes": _bytes,
     "tcp-options": _tcp_options,
-    **dict.fromkeys(("rate", "quota", "count", "time"), _own_question),
+    "set-as-listed": _as_listed,
+    **dict.fromkeys(("rate", "quota", "count", "time", "listener"), _own_question),
     **dict.fromkeys((PORT, NODE_PORT), _unprinted_port),
     **dict.fromkeys((MARK, CHANCE_LOST, AS_PRINTED), _own_question),
     "source": addresses.source,

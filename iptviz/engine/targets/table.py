@@ -62,6 +62,12 @@ def _tproxy(call: TargetCall) -> Effect:
     return Stop("ACCEPT", packet, f"TPROXY: to the socket on port {asked.port}")
 
 
+def _socket(call: TargetCall) -> Effect:
+    """The statement tproxy of nft, which a listening socket has been found for: the rule goes on."""
+    asked: Socket = call.operand
+    return GoOn(call.packet._replace(proxied=True), f"TPROXY: to the socket on port {asked.port}")
+
+
 def _synproxy(call: TargetCall) -> Effect:
     """SYNPROXY answers SYN, and takes the ACK to that, dropping any other; what else it gets goes on.
 
@@ -182,6 +188,7 @@ TARGETS: dict[str, Callable[[TargetCall], Effect]] = {
     "REDIRECT": rewriting.redirect,
     "NETMAP": rewriting.netmap,
     "TPROXY": _tproxy,
+    "SOCKET": _socket,
     "SYNPROXY": _synproxy,
     "MARK": marking.mark,
     "CONNMARK": marking.connmark,
