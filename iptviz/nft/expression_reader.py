@@ -201,7 +201,11 @@ def _data(words: Words) -> Expression | Verdict:
 def read_verdict(words: Words) -> Verdict:
     """Read a verdict, with the chain that it names."""
     kind = words.one_of(VERDICTS)
-    return Verdict(kind, words.take() if kind in {"jump", "goto"} else "")
+    if kind not in {"jump", "goto"}:
+        return Verdict(kind)
+    if words.peek() in _NO_CONSTANT:  # rules of its own, `jump { ... }`
+        raise NotReadError
+    return Verdict(kind, words.text())
 
 
 def _with_options(words: Words, element: Element) -> Element:

@@ -10,7 +10,7 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
-KINDS = "chain|set|map|meter|flowtable|counter|quota|limit|secmark|synproxy|tunnel|ct (?:helper|timeout|expectation)"
+KINDS = "chain|set|map|meter|flowtable|counter|quota|limit|secmark|synproxy|ct (?:helper|timeout|expectation)"
 """What may stand in a table."""
 
 NAME = r'(?:"[^"\n]*"|[^\s{};"#]+)'
