@@ -47,7 +47,7 @@ class Drafts:
                 pieces = self.chain(table, name, place, handle)
             else:
                 pieces = self.set(table, name, place, is_map=kind == "map", handle=handle)
-            pieces.spans += [span] if span else []
+            pieces.extend(*([span] if span else []))
             return
         text = self.source.text[slice(*span)].strip() if span else ""
         table.objects[kind, name] = NamedObject(kind, name, text, self.source.line_of(place), handle)
@@ -56,7 +56,7 @@ class Drafts:
         """Return the pieces of a chain, which is made where there is none."""
         chain = table.chains.get(name)
         if chain is None:
-            chain = Chain(table, name, self.source.line_of(place), ChainPieces(self.source), handle)
+            chain = Chain(table, name, ChainPieces(self.source, place), handle)
             table.chains[name] = chain
         assert isinstance(chain.reader, ChainPieces)  # noqa: S101 - only those are made here
         return chain.reader
@@ -67,8 +67,7 @@ class Drafts:
         """Return the pieces of a set or map, which is made where there is none."""
         found = table.sets.get(name)
         if found is None:
-            line = self.source.line_of(place)
-            found = SetOrMap(table, name, line, SetPieces(self.source), is_map=is_map, handle=handle)
+            found = SetOrMap(table, name, SetPieces(self.source, place), is_map=is_map, handle=handle)
             table.sets[name] = found
         assert isinstance(found.reader, SetPieces)  # noqa: S101 - only those are made here
         return found.reader

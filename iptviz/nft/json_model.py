@@ -23,11 +23,12 @@ if TYPE_CHECKING:
 class JsonChain:
     """A chain of JSON: what is said of it, and its rules."""
 
-    __slots__ = ("head", "rules")
+    line = 0
 
     def __init__(self) -> None:
         self.head: dict[str, Any] = {}
         self.rules: list[dict[str, Any]] = []
+        self._read: ChainBody | None = None
 
     def base(self, _chain: Chain) -> Base | None:
         """Return where it is hooked in."""
@@ -44,12 +45,14 @@ class JsonChain:
 
     def body(self, chain: Chain) -> ChainBody:
         """Return its rules and its comment."""
-        rules = tuple(
-            Rule(chain.table, chain.name, number, 0, rule, _handle(rule), _read)
-            for number, rule in enumerate(self.rules, 1)
-        )
-        comment = self.head.get("comment")
-        return ChainBody(rules, None if comment is None else str(comment))
+        if self._read is None:
+            rules = tuple(
+                Rule(chain.table, chain.name, number, 0, rule, _handle(rule), _read)
+                for number, rule in enumerate(self.rules, 1)
+            )
+            comment = self.head.get("comment")
+            self._read = ChainBody(rules, None if comment is None else str(comment))
+        return self._read
 
 
 def _handle(rule: dict[str, Any]) -> int | None:
@@ -69,7 +72,7 @@ _SAID = frozenset(
 class JsonSet:
     """A set or map of JSON; `added` are elements that stand apart from it."""
 
-    __slots__ = ("added", "is_map", "said")
+    line = 0
 
     def __init__(self, said: dict[str, Any], *, is_map: bool) -> None:
         self.said = said

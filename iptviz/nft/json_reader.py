@@ -112,7 +112,7 @@ def _chain_of(ruleset: Ruleset, inner: dict[str, Any], name: str) -> Chain:
     key = str(inner.get(name, ""))
     found = table.chains.get(key)
     if found is None:
-        found = table.chains[key] = Chain(table, key, 0, JsonChain())
+        found = table.chains[key] = Chain(table, key, JsonChain())
     return found
 
 
@@ -132,7 +132,7 @@ def _rule(ruleset: Ruleset, _kind: str, inner: dict[str, Any]) -> None:
 def _set(ruleset: Ruleset, kind: str, inner: dict[str, Any]) -> None:
     table, name = _table_of(ruleset, inner), str(inner.get("name", ""))
     reader = JsonSet(inner, is_map=kind == "map")
-    table.sets[name] = SetOrMap(table, name, 0, reader, is_map=kind == "map", handle=_handle(inner))
+    table.sets[name] = SetOrMap(table, name, reader, is_map=kind == "map", handle=_handle(inner))
 
 
 def _element(ruleset: Ruleset, _kind: str, inner: dict[str, Any]) -> None:

@@ -109,20 +109,21 @@ class ChainBody(NamedTuple):
 
 
 class Chain:
-    """A chain, whose rules are made when they are asked for."""
+    """A chain, whose rules are made when they are asked for, and are not kept for long: they are equal then."""
 
-    __slots__ = ("_base", "_body", "handle", "line", "name", "reader", "table")
+    __slots__ = ("_base", "handle", "name", "reader", "table")
 
-    def __init__(
-        self, table: Table, name: str, line: int, reader: ChainReader, handle: int | None = None
-    ) -> None:
+    def __init__(self, table: Table, name: str, reader: ChainReader, handle: int | None = None) -> None:
         self.table = table
         self.name = name
-        self.line = line
         self.handle = handle
         self.reader = reader
         self._base: Base | _Unasked | None = UNASKED
-        self._body: ChainBody | None = None
+
+    @property
+    def line(self) -> int:
+        """The line where it begins, 0 in JSON."""
+        return self.reader.line
 
     @property
     def base(self) -> Base | None:
@@ -134,22 +135,17 @@ class Chain:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules in their order."""
-        return self._read().rules
+        return self.reader.body(self).rules
 
     @property
     def comment(self) -> str | None:
         """Its comment, None where it has none."""
-        return self._read().comment
+        return self.reader.body(self).comment
 
     @property
     def has_rules(self) -> bool:
         """Whether there is any rule."""
         return bool(self.rules)
-
-    def _read(self) -> ChainBody:
-        if self._body is None:
-            self._body = self.reader.body(self)
-        return self._body
 
     def __repr__(self) -> str:
         return f"<Chain {self.table.family} {self.table.name} {self.name}>"
@@ -164,6 +160,10 @@ UNASKED = _Unasked()
 
 class ChainReader(Protocol):
     """What reads a chain of one form of source."""
+
+    @property
+    def line(self) -> int:
+        """The line where the chain begins, 0 in JSON."""
 
     def base(self, chain: Chain) -> Base | None:
         """Return where the chain is hooked in."""
@@ -263,19 +263,23 @@ class SetHead(NamedTuple):
 class SetOrMap:
     """A named set, or a map where `is_map`; its elements are read when they are asked for."""
 
-    __slots__ = ("_head", "_lines", "handle", "is_map", "line", "name", "reader", "table")
+    __slots__ = ("_head", "_lines", "handle", "is_map", "name", "reader", "table")
 
     def __init__(
-        self, table: Table, name: str, line: int, reader: SetReader, *, is_map: bool, handle: int | None = None
+        self, table: Table, name: str, reader: SetReader, *, is_map: bool, handle: int | None = None
     ) -> None:  # fmt: skip
         self.table = table
         self.name = name
-        self.line = line
         self.is_map = is_map
         self.handle = handle
         self.reader = reader
         self._head: SetHead | None = None
         self._lines: tuple[tuple[int, Element], ...] | None = None
+
+    @property
+    def line(self) -> int:
+        """The line where it begins, 0 in JSON."""
+        return self.reader.line
 
     @property
     def head(self) -> SetHead:
@@ -309,6 +313,10 @@ class SetOrMap:
 
 class SetReader(Protocol):
     """What reads a set of one form of source."""
+
+    @property
+    def line(self) -> int:
+        """The line where the set begins, 0 in JSON."""
 
     def head(self, found: SetOrMap) -> SetHead:
         """Return what is said beside the elements."""

@@ -6,6 +6,12 @@ import re
 from array import array
 from bisect import bisect_left
 from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from iptviz.nft.model import Chain, ChainBody
+
+_REMEMBERED = 1 << 11
 
 
 class Numbered:
@@ -13,6 +19,14 @@ class Numbered:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.bodies: dict[Chain, ChainBody] = {}
+
+    def remember(self, chain: Chain, body: ChainBody) -> ChainBody:
+        """Remember what was read of a chain, and forget what was read long before: all would be much."""
+        self.bodies[chain] = body
+        if len(self.bodies) > _REMEMBERED:
+            del self.bodies[next(iter(self.bodies))]
+        return body
 
     @cached_property
     def _ends(self) -> array[int]:

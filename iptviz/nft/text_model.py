@@ -32,11 +32,21 @@ _ELEMENTS = re.compile(r"(?:\A|[\s;])elements\s*=\s*\{")
 class Pieces:
     """What the text has of a chain, a set or an object: one block, or several where commands add to it."""
 
-    __slots__ = ("source", "spans")
+    __slots__ = ("place", "source", "spans")
 
-    def __init__(self, source: Numbered) -> None:
+    def __init__(self, source: Numbered, place: int, *spans: Span) -> None:
         self.source = source
-        self.spans: list[Span] = []
+        self.place = place
+        self.spans = spans
+
+    @property
+    def line(self) -> int:
+        """The line where it begins."""
+        return self.source.line_of(self.place)
+
+    def extend(self, *spans: Span) -> None:
+        """Take another block, or another rule, at the end."""
+        self.spans = (*self.spans, *spans)
 
     def statements(self) -> Iterator[tuple[int, str]]:
         """Yield each statement, with the place where it begins."""
@@ -64,6 +74,9 @@ class ChainPieces(Pieces):
 
     def body(self, chain: Chain) -> ChainBody:
         """Return its rules and its comment."""
+        return self.source.bodies.get(chain) or self.source.remember(chain, self._body(chain))
+
+    def _body(self, chain: Chain) -> ChainBody:
         rules: list[Rule] = []
         comment = None
         for place, text in self.statements():
@@ -87,8 +100,8 @@ class SetPieces(Pieces):
 
     __slots__ = ("added",)
 
-    def __init__(self, source: Numbered) -> None:
-        super().__init__(source)
+    def __init__(self, source: Numbered, place: int, *spans: Span) -> None:
+        super().__init__(source, place, *spans)
         self.added: list[Span] = []
 
     def empty(self) -> None:
@@ -96,9 +109,8 @@ class SetPieces(Pieces):
         self.added.clear()
         text = self.source.text
         found = [_ELEMENTS.search(text, *span) for span in self.spans]
-        self.spans = [
-            (span[0], one.start() if one else span[1]) for span, one in zip(self.spans, found, strict=True)
-        ]
+        pairs = zip(self.spans, found, strict=True)
+        self.spans = tuple((span[0], one.start() if one else span[1]) for span, one in pairs)
 
     def head(self, _found: SetOrMap) -> SetHead:
         """Return what is said beside the elements."""

@@ -10,12 +10,16 @@ from iptviz.nft.commands import COMMAND, obey
 from iptviz.nft.drafts import Drafts
 from iptviz.nft.model import Ruleset
 from iptviz.nft.positions import Numbered
-from iptviz.nft.spans import HEAD, body_at
+from iptviz.nft.spans import HEAD, NAME, body_at
 
 if TYPE_CHECKING:
     from iptviz.nft.model import Table
     from iptviz.nft.text_model import Span
 
+# A chain as nft prints it, found by its indentation.
+_PRINTED = re.compile(
+    rf"(?<=\n\t)chain ({NAME}) \{{(?: # handle (\d{{1,19}}))?\n((?:\t\t[^\n]*\n)*)\t\}}\n(?:[ \t\n;]|#[^\n]*)*"
+)
 _BLANK = re.compile(r"(?:[ \t\n;]|#[^\n]*)*")
 _PLACE = re.compile(
     r"^[ \t]*(?:table|chain|set|map|add|create|insert|delete|destroy|flush|nft)[ \t]", re.MULTILINE
@@ -65,13 +69,24 @@ class TextReader:
         table.handle = int(found["handle"]) if found["handle"] else table.handle
         at = self._blank(found.end())
         while at < self.size:
-            if self.text[at] == "}":
+            at = self._printed(table, at)
+            if self.text.startswith("}", at):
                 return at + 1
             inner = HEAD.match(self.text, at)
             if inner and inner["table"]:
                 break
             at = self._blank(self._entry(table, inner) if inner else self._said(table, at))
         self._open("table", found)
+        return at
+
+    def _printed(self, table: Table, at: int) -> int:
+        """Take chains that look as nft prints them, as most are; return where something else begins."""
+        while found := _PRINTED.match(self.text, at):
+            name, handle = found.group(1, 2)
+            self.drafts.add(
+                table, "chain", name, found.start(1), found.span(3), int(handle) if handle else None
+            )
+            at = found.end()
         return at
 
     def _said(self, table: Table, at: int) -> int:
