@@ -213,7 +213,8 @@ def _synproxy(words: Words, _family: str) -> Statement:
         return object_of("synproxy", words)
     numbers: dict[str, int] = {}
     while words.peek() in {"mss", "wscale"}:
-        numbers[words.take()] = words.number()
+        option = words.take()
+        numbers[option] = words.number()
     flags = _flags(words, frozenset({"timestamp", "sack-perm"}))
     return Synproxy(numbers.get("mss"), numbers.get("wscale"), tuple(sorted(flags)))
 

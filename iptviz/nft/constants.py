@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from functools import lru_cache
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING
 
 from iptviz.nft.expressions import (
@@ -35,8 +35,8 @@ RAW = "raw"
 
 def _address(text: str, version: int) -> int | None:
     try:
-        return int(ipaddress.IPv4Address(text) if version == 4 else ipaddress.IPv6Address(text))
-    except ValueError:
+        return int.from_bytes(inet_pton(AF_INET if version == 4 else AF_INET6, text), "big")
+    except (OSError, ValueError):  # ValueError: a sign that is no byte
         return None
 
 

@@ -31,13 +31,17 @@ if TYPE_CHECKING:
     from iptviz.nft.expressions import Expression
     from iptviz.nft.words import Words
 
-_OPERATORS = (
-    {"<<": "<<", ">>": ">>", "lshift": "<<", "rshift": ">>"},
-    {"&": "&", "and": "&"},
-    {"^": "^", "xor": "^"},
-    {"|": "|", "or": "|"},
-)
-"""Arithmetic of bits, what binds closest first, in both spellings."""
+_OPERATORS = {
+    **dict.fromkeys(("<<", "lshift"), ("<<", 3)),
+    **dict.fromkeys((">>", "rshift"), (">>", 3)),
+    **dict.fromkeys(("&", "and"), ("&", 2)),
+    **dict.fromkeys(("^", "xor"), ("^", 1)),
+    **dict.fromkeys(("|", "or"), ("|", 0)),
+}
+"""Arithmetic of bits in both spellings, and how closely each binds."""
+
+OPERATORS = frozenset(_OPERATORS)
+"""The words of arithmetic."""
 
 _NO_CONSTANT = frozenset("{},;=!<>&|^():") | {"==", "!=", "<=", ">=", "<<", ">>", END}
 
@@ -62,12 +66,22 @@ def read_joined(words: Words, read: Callable[[Words], Expression] | None = None)
     return Concatenation(tuple(parts))
 
 
-def _arithmetic(words: Words, level: int = len(_OPERATORS) - 1) -> Expression:
-    if level < 0:
-        return _operand(words)
-    left = _arithmetic(words, level - 1)
-    while words.peek() in _OPERATORS[level]:
-        left = Binary(_OPERATORS[level][words.take()], left, _arithmetic(words, level - 1))
+def _arithmetic(words: Words) -> Expression:
+    left = _operand(words)
+    return _operated(words, left, _operand) if words.peek() in _OPERATORS else left
+
+
+def _operated(
+    words: Words, left: Expression, read: Callable[[Words], Expression], least: int = 0
+) -> Expression:
+    """Read operators that bind at least so closely, and what stands behind them."""
+    while (found := _OPERATORS.get(words.peek())) is not None and found[1] >= least:
+        words.take()
+        right = read(words)
+        closer = _OPERATORS.get(words.peek())
+        if closer is not None and closer[1] > found[1]:
+            right = _operated(words, right, read, closer[1])
+        left = Binary(found[0], left, right)
     return left
 
 
@@ -131,14 +145,13 @@ def read_key_words(words: Words) -> Expression:
     return read_joined(words, _constant_arithmetic)
 
 
-def _constant_arithmetic(words: Words, level: int = len(_OPERATORS) - 1) -> Expression:
-    if level < 0:
-        bracket = words.peek() == "("
-        return _bracketed(words, _constant_arithmetic) if bracket else read_word_or_range(words)
-    left = _constant_arithmetic(words, level - 1)
-    while words.peek() in _OPERATORS[level]:
-        left = Binary(_OPERATORS[level][words.take()], left, _constant_arithmetic(words, level - 1))
-    return left
+def _constant_arithmetic(words: Words) -> Expression:
+    left = _constant(words)
+    return _operated(words, left, _constant) if words.peek() in _OPERATORS else left
+
+
+def _constant(words: Words) -> Expression:
+    return _bracketed(words, _constant_arithmetic) if words.peek() == "(" else read_word_or_range(words)
 
 
 def _jhash(words: Words) -> Expression:
@@ -201,7 +214,11 @@ def _data(words: Words) -> Expression | Verdict:
 def read_verdict(words: Words) -> Verdict:
     """Read a verdict, with the chain that it names."""
     kind = words.one_of(VERDICTS)
-    return Verdict(kind, words.take() if kind in {"jump", "goto"} else "")
+    if kind not in {"jump", "goto"}:
+        return Verdict(kind)
+    if words.peek() in _NO_CONSTANT:  # rules of its own, `jump { ... }`
+        raise NotReadError
+    return Verdict(kind, words.text())
 
 
 def _with_options(words: Words, element: Element) -> Element:

@@ -5,9 +5,9 @@ A rule set is found, not read: statements of rules and elements of sets are read
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
+from iptviz.nft.json_text import as_json
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -101,24 +101,46 @@ class Base(NamedTuple):
     flags: tuple[str, ...] = ()
 
 
-class Chain:
-    """A chain; one that no hook leads to has no `base`. Its rules are made when they are asked for."""
+class ChainBody(NamedTuple):
+    """What is read of a chain at once."""
 
-    def __init__(
-        self, table: Table, name: str, line: int, rules: Callable[[Chain], tuple[Rule, ...]]
-    ) -> None:
+    rules: tuple[Rule, ...]
+    comment: str | None = None
+
+
+class Chain:
+    """A chain, whose rules are made when they are asked for, and are not kept for long: they are equal then."""
+
+    __slots__ = ("_base", "handle", "name", "reader", "table")
+
+    def __init__(self, table: Table, name: str, reader: ChainReader, handle: int | None = None) -> None:
         self.table = table
         self.name = name
-        self.line = line
-        self.base: Base | None = None
-        self.comment: str | None = None
-        self.handle: int | None = None
-        self._rules = rules
+        self.handle = handle
+        self.reader = reader
+        self._base: Base | _Unasked | None = UNASKED
 
-    @cached_property
+    @property
+    def line(self) -> int:
+        """The line where it begins, 0 in JSON."""
+        return self.reader.line
+
+    @property
+    def base(self) -> Base | None:
+        """Where it is hooked in; None where only other chains lead to it."""
+        if isinstance(self._base, _Unasked):
+            self._base = self.reader.base(self)
+        return self._base
+
+    @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules in their order."""
-        return self._rules(self)
+        return self.reader.body(self).rules
+
+    @property
+    def comment(self) -> str | None:
+        """Its comment, None where it has none."""
+        return self.reader.body(self).comment
 
     @property
     def has_rules(self) -> bool:
@@ -127,6 +149,27 @@ class Chain:
 
     def __repr__(self) -> str:
         return f"<Chain {self.table.family} {self.table.name} {self.name}>"
+
+
+class _Unasked:
+    """What stands for something that nobody has asked for, which may be None."""
+
+
+UNASKED = _Unasked()
+
+
+class ChainReader(Protocol):
+    """What reads a chain of one form of source."""
+
+    @property
+    def line(self) -> int:
+        """The line where the chain begins, 0 in JSON."""
+
+    def base(self, chain: Chain) -> Base | None:
+        """Return where the chain is hooked in."""
+
+    def body(self, chain: Chain) -> ChainBody:
+        """Return its rules and its comment."""
 
 
 class Read(NamedTuple):
@@ -144,24 +187,31 @@ class Rule:
         chain: the name of its chain.
         number: its place in the chain, counted from 1.
         line: its line in the text, counted from 1; 0 in JSON.
-        text: as it stands there, without its handle; that of JSON is JSON.
+        source: its text, or what JSON has of it.
         handle: its number in the table, where `nft -a` or JSON tells it.
     """
 
-    __slots__ = ("_read", "_reader", "chain", "handle", "line", "number", "table", "text")
+    __slots__ = ("_read", "_reader", "chain", "handle", "line", "number", "source", "table")
 
     def __init__(
-        self, table: Table, chain: str, number: int, line: int, text: str, handle: int | None,
+        self, table: Table, chain: str, number: int, line: int, source: Any, handle: int | None,
         reader: Callable[[Rule], Read],
     ) -> None:  # fmt: skip
         self.table = table
         self.chain = chain
         self.number = number
         self.line = line
-        self.text = text
+        self.source = source
         self.handle = handle
         self._reader = reader
         self._read: Read | None = None
+
+    @property
+    def text(self) -> str:
+        """The rule as it stands there, without its handle; that of JSON is JSON."""
+        if isinstance(self.source, str):
+            return self.source
+        return as_json(self.source)
 
     @property
     def statements(self) -> tuple[Statement, ...]:
@@ -211,28 +261,39 @@ class SetHead(NamedTuple):
 
 
 class SetOrMap:
-    """A named set, or a map where `is_map`; its elements are read when they are asked for.
+    """A named set, or a map where `is_map`; its elements are read when they are asked for."""
 
-    `elements_with` reads those alone whose text has a word, which is quick in long ones.
-    """
+    __slots__ = ("_head", "_lines", "handle", "is_map", "name", "reader", "table")
 
     def __init__(
-        self, table: Table, name: str, line: int, head: SetHead,
-        elements: Callable[[SetOrMap, str], Iterator[tuple[int, Element]]],
-        *, is_map: bool, handle: int | None = None,
+        self, table: Table, name: str, reader: SetReader, *, is_map: bool, handle: int | None = None
     ) -> None:  # fmt: skip
         self.table = table
         self.name = name
-        self.line = line
-        self.head = head
         self.is_map = is_map
         self.handle = handle
-        self._elements = elements
+        self.reader = reader
+        self._head: SetHead | None = None
+        self._lines: tuple[tuple[int, Element], ...] | None = None
 
-    @cached_property
+    @property
+    def line(self) -> int:
+        """The line where it begins, 0 in JSON."""
+        return self.reader.line
+
+    @property
+    def head(self) -> SetHead:
+        """Its types, flags and the like."""
+        if self._head is None:
+            self._head = self.reader.head(self)
+        return self._head
+
+    @property
     def lines(self) -> tuple[tuple[int, Element], ...]:
         """Its elements, each with the line where it stands, 0 in JSON."""
-        return tuple(self._elements(self, ""))
+        if self._lines is None:
+            self._lines = tuple(self.reader.elements(self, ""))
+        return self._lines
 
     @property
     def elements(self) -> tuple[Element, ...]:
@@ -240,11 +301,28 @@ class SetOrMap:
         return tuple(element for _, element in self.lines)
 
     def elements_with(self, word: str) -> tuple[tuple[int, Element], ...]:
-        """Return the elements in whose text a word stands, perhaps within another one, with their lines."""
-        return tuple(self._elements(self, word))
+        """Return the elements in whose text a word stands, perhaps within another one, with their lines.
+
+        Only these are read, which is quick in a long set. The word is one as it is printed: `10.96.0.10`.
+        """
+        return tuple(self.reader.elements(self, word))
 
     def __repr__(self) -> str:
         return f"<{'Map' if self.is_map else 'Set'} {self.table.family} {self.table.name} {self.name}>"
+
+
+class SetReader(Protocol):
+    """What reads a set of one form of source."""
+
+    @property
+    def line(self) -> int:
+        """The line where the set begins, 0 in JSON."""
+
+    def head(self, found: SetOrMap) -> SetHead:
+        """Return what is said beside the elements."""
+
+    def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
+        """Yield elements with their lines: those in whose text a word stands."""
 
 
 class NamedObject(NamedTuple):

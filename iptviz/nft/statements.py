@@ -196,7 +196,8 @@ class Synproxy(NamedTuple):
 class Xt(NamedTuple):
     """A match or target of iptables that nft prints no better: `xt match "statistic"`.
 
-    What it asks or does is hidden. `kind` is `match`, `target` or `watcher`, empty where only the name is told.
+    What it asks or does is hidden; the match `comment` asks nothing. `kind` is `match`, `target` or `watcher`,
+    empty where only the name is told.
     """
 
     kind: str

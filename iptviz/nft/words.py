@@ -22,15 +22,17 @@ class NotReadError(Exception):
 class Words:
     """The words of a rule, of which those before `at` are read."""
 
+    __slots__ = ("at", "depth", "size", "words")
+
     def __init__(self, words: list[str]) -> None:
-        self.words = words
+        self.size = len(words)
+        self.words = [*words, END, END, END, END]
         self.at = 0
         self.depth = 0
 
     def peek(self, ahead: int = 0) -> str:
-        """Return the next word, or one behind it; `END` behind the last."""
-        at = self.at + ahead
-        return self.words[at] if at < len(self.words) else END
+        """Return the next word, or one of the three behind it; `END` behind the last."""
+        return self.words[self.at + ahead]
 
     def take(self) -> str:
         """Return the next word and go on behind it.
@@ -38,16 +40,18 @@ class Words:
         Raises:
             NotReadError: there is none.
         """
-        if self.at >= len(self.words):
+        word = self.words[self.at]
+        if word == END:
             raise NotReadError
         self.at += 1
-        return self.words[self.at - 1]
+        return word
 
     def skip(self, word: str) -> bool:
         """Go on behind a word if it stands here; whether it does."""
-        found = self.peek() == word
-        self.at += found
-        return found
+        if self.words[self.at] != word:
+            return False
+        self.at += 1
+        return True
 
     def expect(self, word: str) -> None:
         """Go on behind a word that must stand here."""
