@@ -117,6 +117,7 @@ _LINE = r"line \d+"
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 _UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables)"
+_CHAIN = "(?:(?:ip6?|inet) kube-proxy|nft|raw|mangle|nat|filter|security) [A-Za-z-]+"
 _OWN_CHAINS = "[A-Z][A-Z-]*(?:, [A-Z][A-Z-]*)*"
 
 
@@ -325,6 +326,11 @@ CONDITION_KINDS = {
     "backend-order": ConditionKind(
         "legacy table {} runs before that of nf_tables", "legacy table {} runs after that of nf_tables",
         "a table that both backends have: nat", plain=_TABLE,
+    ),
+    "hook-order": ConditionKind(
+        "of equal priority, chain {} is asked first", "of equal priority, chain {} is not asked first",
+        "a chain with its table, and the one after it: filter FORWARD before ip kube-proxy filter-forward",
+        details=(" before {}", _CHAIN), plain=_CHAIN,
     ),
     "unseen-tables": ConditionKind(
         "tables not in the dump ({}) have no effect", "tables not in the dump ({}) have an effect",

@@ -261,7 +261,7 @@ class _Finding:
             turns = [
                 turn
                 for turn in self.hooks.turns(name)
-                if (turn.stage.table, turn.stage.chain) == ("nat", chain) and turn.stage.route in {"", route}
+                if turn.stage.is_nat and turn.stage.point == chain and turn.stage.route in {"", route}
             ]
             for packet in self._through(first._replace(route=route), turns):
                 if may_have(packet, "SNAT") and self._may_be(packet.source, to):

@@ -243,8 +243,27 @@ class RuleTable(Protocol):
         """
 
 
+class BaseChain(NamedTuple):
+    """A chain that a hook leads to, of a table that is none of iptables'.
+
+    `hook` is the hook as iptables calls it, such as `PREROUTING`; `type` is `filter`, `nat` or `route`. Of equal
+    `priority` in one table the one with the greater `place` was registered later.
+    """
+
+    table: str
+    chain: str
+    type: str
+    hook: str
+    priority: int
+    place: int
+
+
 class RuleSet(Protocol):
     """All tables of one backend of a node."""
+
+    @property
+    def bases(self) -> tuple[BaseChain, ...]:
+        """The chains that hooks lead to, beside the built-in ones of iptables' tables."""
 
     @property
     def backend(self) -> str | None:

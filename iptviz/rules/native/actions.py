@@ -16,6 +16,7 @@ from iptviz.nft.expressions import (
     Prefix,
     Range,
     Value,
+    network_of,
 )  # fmt: skip
 from iptviz.nft.statements import (
     Assign,
@@ -46,7 +47,7 @@ from iptviz.rules.native.words import show_constant, words_of
 from iptviz.rules.operands import ConnectionMark, SetChange, Socket, Tracked
 from iptviz.rules.operands import Queue as QueueOperand
 from iptviz.rules.reading.targets import rewriting
-from iptviz.xtables.address import Network
+from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.numbers import ALL_BITS, Masked
 
 if TYPE_CHECKING:
@@ -79,7 +80,8 @@ def _going_on(name: str, operand: Any = None) -> Action:
 
 def verdict(statement: Verdict) -> Action:
     """Return the action of a verdict."""
-    return _VERDICTS.get(statement.kind, lambda _chain: Action(UNCLEAR))(statement.chain)
+    made = _VERDICTS.get(statement.kind)
+    return Action(UNCLEAR) if made is None else made(statement.chain)
 
 
 _VERDICTS: dict[str, Callable[[str], Action]] = {
@@ -147,28 +149,19 @@ def nat_action(statement: Nat, data: Expression | None, port: Expression | None,
 
 
 def _mapped(prefix: Prefix) -> Rewriting:
-    from iptviz.nft.expressions import network_of
-
-    network: Network | None = network_of(prefix)
-    return Rewriting(words_of(prefix), network, "", None)
+    return Rewriting(words_of(prefix), network_of(prefix), "", None)
 
 
 def _range_text(constant: Expression) -> str:
     if isinstance(constant, Prefix):
-        from iptviz.nft.expressions import network_of
-
         network = network_of(constant)
         if network is not None:
-            last = network.value | (~network.mask & ((1 << constant.length) - 1 if False else _bits(network)))
+            last = network.value | (full_mask(network.version) & ~network.mask)
             kind = constant.base.type
             return f"{show_constant(kind, network.value)}-{show_constant(kind, last)}"
     if isinstance(constant, Range) and constant.low == constant.high:
         return words_of(constant.low)
     return words_of(constant)
-
-
-def _bits(network: Network) -> int:
-    return (1 << (32 if network.version == 4 else 128)) - 1
 
 
 # --- marks and other changes ---------------------------------------------------------------------------------
@@ -287,14 +280,9 @@ def _synproxy(_statement: Synproxy, _scope: Scope) -> Done:
     return Done((), _ending("SYNPROXY"))
 
 
-def _update(statement: SetUpdate, _scope: Scope) -> Done:
+def _update(statement: SetUpdate, scope: Scope) -> Done:
     text = f"{statement.operation} @{statement.set}"
-    counting = [each for each in statement.statements if isinstance(each, Limit | Quota | ConnectionLimit)]
-    tests = tuple(test for each in counting for test in DOING[type(each)](each, _scope).tests)
-    if statement.operation == "meter" or any(
-        not isinstance(each, Limit | Quota | ConnectionLimit) for each in statement.statements
-    ):
-        tests = (*tests, *(() if tests else ()))
+    tests = tuple(test for each in statement.statements for test in done(each, scope).tests)
     return Done(tests, _going_on("SET", SetChange((statement.set,), text, marks=False)))
 
 

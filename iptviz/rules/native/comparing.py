@@ -10,11 +10,10 @@ from iptviz.nft.expressions import (
     Binary,
     CatchAll,
     Concatenation,
-    Element,
+    Ct,
     Meta,
     Numgen,
     Payload,
-    Prefix,
     Range,
     SetReference,
     Value,
@@ -23,7 +22,7 @@ from iptviz.nft.statements import ANY_BIT, NO_BIT
 from iptviz.records import NamedTuple
 from iptviz.rules.form import Test
 from iptviz.rules.native.fields import ALL_FLAGS, bounds_of, field_of, flags_test
-from iptviz.rules.native.marks import arithmetic
+from iptviz.rules.native.marks import Arithmetic, arithmetic
 from iptviz.rules.native.words import match_words, words_of
 from iptviz.xtables.values.numbers import ALL_BITS, Masked, show_mark
 
@@ -56,7 +55,6 @@ def quoting(text: str, *, negated: bool = False) -> Test:
 
 
 _NEGATING = {"!=", NO_BIT}
-_POSITIVE = {"!=": "", NO_BIT: ""}
 
 
 def compared(match: Match, scope: Scope) -> Compared:
@@ -118,8 +116,14 @@ def among(
     number = arithmetic(left)
     if number is not None:
         return _marks(number, constants)
+    return _of_field(left, constants, scope, operator)
+
+
+def _of_field(
+    left: Expression, constants: Sequence[Expression], scope: Scope, operator: str
+) -> Compared | None:
     field = field_of(left)
-    if field is None or (operator == "==" and left in _ANY_BIT_ALONE):
+    if field is None or (operator in {"==", "!="} and left == _SEVERAL_BITS):
         return None
     if field.family and field.family != scope.family:
         return Compared(((never(words_of(left)),),), (never(words_of(left)),))
@@ -167,7 +171,8 @@ _FAMILIES: dict[Expression, dict[int, str]] = {
     Payload("ether", "type"): {0x0800: "ipv4", 0x86DD: "ipv6"},
 }
 _FLAGS = Payload("tcp", "flags")
-_ANY_BIT_ALONE: frozenset[Expression] = frozenset()
+_SEVERAL_BITS = Ct("status")
+"""Of these bits several may be set, so that they are not compared as a number."""
 
 
 def _of_family(left: Expression, constants: Sequence[Expression], scope: Scope) -> Compared:
@@ -202,8 +207,8 @@ def _flags(left: Expression, constants: Sequence[Expression], operator: str) -> 
     return Compared(tuple(ways), _protocol_test("tcp"))
 
 
-def _marks(number: object, constants: Sequence[Expression]) -> Compared | None:
-    of, keep, flip = number  # type: ignore[misc]
+def _marks(number: Arithmetic, constants: Sequence[Expression]) -> Compared | None:
+    of, keep, flip = number
     if not of:
         return None
     ways = []
@@ -272,8 +277,3 @@ def _constants_drawn(match: Match, scope: Scope, last: int) -> list[tuple[int, i
 def drawn_of(key: Expression) -> tuple[int, int] | None:
     """Return the least number that is drawn as a key, and how many there are; None for other keys."""
     return _drawn(key)
-
-
-def is_constant_key(element: Element) -> bool:
-    """Whether the key of an element is one of numbers."""
-    return isinstance(element.key, Value | Range | Prefix)

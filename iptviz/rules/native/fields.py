@@ -9,7 +9,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from iptviz.nft.expressions import Ct, Fib, Meta, Payload, Prefix, Range, Value, Wildcard, network_of
+from iptviz.nft.expressions import Ct, Fib, Meta, Payload, Range, Value, Wildcard, network_of
 from iptviz.nft.symbols import SYMBOLS
 from iptviz.records import NamedTuple
 from iptviz.rules.form import Test
@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 class Field(NamedTuple):
     """A field: how constants of it are read, and what a packet must be so that it has the field.
 
-    `family` is that of packets which have it, empty for both; `protocol` their protocol, empty for any. `first` are
-    tests that must hold whatever is asked: of a connection that there must be one. `last` is the greatest number.
+    `family` is that of packets which have it, empty for both; `protocol` their protocol, empty for any. `first`
+    are tests that must hold whatever is asked: of a connection that there must be one. `last` is the greatest
+    number.
     """
 
     read: Reader
@@ -371,8 +372,3 @@ def flags_test(mask: int, wanted: int) -> Test | None:
         ",".join(sorted(flags, key=list(_FLAGS.values()).index)) or "NONE" for flags in (looked_at, set_)
     ]
     return Test("tcp-flags", TcpFlags(looked_at, set_), value=f"--tcp-flags {' '.join(shown)}")
-
-
-def is_prefix(constant: Expression) -> bool:
-    """Whether a constant is a prefix."""
-    return isinstance(constant, Prefix)

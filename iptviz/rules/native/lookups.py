@@ -15,6 +15,7 @@ from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeGuard
 
     from iptviz.nft.expressions import AnonymousSet, Element, Expression
     from iptviz.rules.form import CompiledRule
@@ -115,9 +116,8 @@ class ElementParts:
 
     def _elements(self, wanted: Network | int | None) -> Sequence[Element]:
         named = self._scope.named(self._found)
-        if named is not None and isinstance(wanted, tuple) and "interval" not in named.head.flags:
-            if wanted.mask == full_mask(wanted.version):
-                return [element for _, element in named.elements_with(show_host(wanted))]
+        if named is not None and "interval" not in named.head.flags and _is_host(wanted):
+            return [element for _, element in named.elements_with(show_host(wanted))]
         elements = self._scope.elements(self._found) or ()
         chosen = [element for element in elements if wanted is None or self._may_fit(element, wanted)]
         return sorted(chosen, key=lambda element: isinstance(element.key, CatchAll))
@@ -148,6 +148,10 @@ class ElementParts:
         return self._make(
             tuple(test._replace(quote=test.quote or text, part=text) for test in tests), element
         )
+
+
+def _is_host(wanted: Network | int | None) -> TypeGuard[Network]:
+    return isinstance(wanted, tuple) and wanted.mask == full_mask(wanted.version)
 
 
 def _is_destination_port(part: Expression) -> bool:

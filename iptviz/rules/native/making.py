@@ -1,8 +1,8 @@
-"""A rule of nft as a rule that the engine walks: what follows on a change is asked of the packet as it is then."""
+"""A rule of nft as one that the engine walks: what follows on a change is asked of the packet as it is then."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from iptviz.nft.expressions import AnonymousSet, Concatenation, MapLookup, SetReference
 from iptviz.nft.statements import Assign, Counter, Last, Match, Nat, Verdict, VerdictMap
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from iptviz.nft.expressions import Element, Expression
     from iptviz.nft.model import Rule
     from iptviz.nft.statements import Statement
-    from iptviz.rules.form import Parts
+    from iptviz.rules.form import Parts, Test
     from iptviz.rules.native.comparing import Way
     from iptviz.rules.native.scope import Scope
 
 _INERT = (Counter, Last)
 _ASKING, _COUNTED = Action(ASK), Action(NOTHING)
+CHANCE = "chance"
 _LONG = 64
 """Of a set with so many elements those are made that a packet may find."""
 
@@ -151,14 +152,15 @@ def _tests(asked: Compared) -> Way:
         return asked.ways[0] if asked.ways else (never("no element"),)
     if () in asked.ways:
         return (never("every element"),)
-    return tuple(
-        test._replace(negated=not test.negated) if test.kind != "chance" else _turned(test)
-        for (test,) in asked.ways
-    )
+    return tuple(_turned(test) for (test,) in asked.ways)
 
 
-def _turned(test):  # type: ignore[no-untyped-def]
-    return test._replace(operand=1 - test.operand)
+def _turned(test: Test) -> Test:
+    """Return the opposite of a test; of chances that have come, or have not, there is no other."""
+    if test.kind == CHANCE:
+        return test._replace(operand=1 - test.operand)
+    return test._replace(negated=not test.negated)
 
 
-_SPECIAL = {VerdictMap: _Making.verdicts, Nat: _Making.nat, Assign: _Making.assign}
+_Special: TypeAlias = "Callable[[_Making, Any, Way, Sequence[Statement]], CompiledRule | None]"
+_SPECIAL: dict[type, _Special] = {VerdictMap: _Making.verdicts, Nat: _Making.nat, Assign: _Making.assign}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Arithmetic(NamedTuple):
-    """`(of & keep) ^ flip`, where `of` is `mark`, `connmark`, or empty for a constant, of which nothing is kept."""
+    """`(of & keep) ^ flip`, where `of` is `mark`, `connmark`, or empty for a constant; then `keep` is 0."""
 
     of: str
     keep: int
