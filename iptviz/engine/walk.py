@@ -339,8 +339,9 @@ class Walk:
             return taken.path  # nor is one that only asks
         rule, ends = taken.rule, isinstance(action, Stop)
         step = Step(
-            self.table.name, rule.chain, rule.place, action.text, taken.packet, ends=ends, layer=self.layer
-        )
+            self.table.name, rule.chain, rule.place, action.text, taken.packet, ends=ends, layer=self.layer,
+            into=rule.jump or "", back=not (rule.goto or rule.action.kind == RETURN),
+        )  # fmt: skip
         return joined(taken.path, step)
 
     def passed(self, walked: Walked, taken: Taken, called: Walked | None) -> None:

@@ -97,7 +97,10 @@ def load_node(
     """
     found = find_in(*origins, max_size=max_size, side=side, progress=progress)
     if not found.dumps:
-        raise nothing_in(found)
+        listed = _listed(found, node)
+        if listed is None:
+            raise nothing_in(found)
+        return listed
     first = found.dumps[0]
     alone = not (first.siblings or found.evidence or first.namespace)
     if alone and number in {None, 1} and node is None:
@@ -113,6 +116,23 @@ def load_node(
     chosen = choose_node(groups, found.name, node or (node_hint if len(groups) > 1 else None))
     dumps = settle(chosen.dumps, found.name, family)
     return Snapshot(dumps, chosen.evidence, name=chosen.name, problems=found.problems)
+
+
+def _listed(found: FoundIn, node: str | None) -> Snapshot | None:
+    """Return the node that a listing of nft tells of; None without any.
+
+    Raises:
+        DumpError: it is not clear which node is meant.
+    """
+    own = [piece for piece in found.evidence if piece.namespace is None]
+    if not any(piece.kind == "nft" for piece in own):
+        return None
+    from iptviz.node.gather import Group, choose_node
+
+    names = dict.fromkeys(piece.node for piece in own if piece.kind == "nft")
+    groups = [Group(name, (), tuple(piece for piece in own if piece.node in {name, None})) for name in names]
+    chosen = choose_node(groups, found.name, node)
+    return Snapshot((), chosen.evidence, name=chosen.name, problems=found.problems)
 
 
 def _numbered(found: FoundIn, number: int, node: str | None) -> Snapshot:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.ipset.saved import IpSet
     from iptviz.node.evidence import Evidence
+    from iptviz.node.listing import NftListing
     from iptviz.supplied.conntrack import TrackedConnections
     from iptviz.supplied.files import FileArgument
     from iptviz.supplied.interface_addresses import ByInterface
@@ -57,27 +58,52 @@ class Snapshot:
         name: str | None = None,
         problems: Iterable[DumpError] = (),
     ) -> None:
-        """Take the node's dumps, at least one, and what else there is."""
+        """Take the node's dumps, and what else there is: without dumps, a listing of nft is among that."""
         self.dumps = tuple(dumps)
         self.evidence = tuple(evidence)
         self._name = name
         self.problems = tuple(problems)
         self.evidence_problems: list[DumpError] = []
         self._read: dict[str, tuple[Any, ...]] = {}
+        self._listings: dict[str, NftListing | None] = {}
 
     @property
     def name(self) -> str | None:
         """The node's name, where something tells it."""
-        return self._name or self.dump.node
+        return self._name or (self.dumps[0].node if self.dumps else None)
 
     @property
     def dump(self) -> Dump:
-        """The dump that is obviously meant."""
+        """The dump that is obviously meant.
+
+        Raises:
+            DumpError: there is none, but a listing of nft.
+        """
+        if not self.dumps:
+            raise DumpError(
+                "only a listing of nft, of which services are not read yet",
+                where=self.evidence[0].source.name if self.evidence else "",
+                hint="iptviz packet follows packets through it",
+            )
         return self.dumps[0]
 
     def of_family(self, family: str | None) -> tuple[Dump, ...]:
         """Return the dumps of a family, `ipv4` or `ipv6`; all of them where it is None or there is none."""
         return tuple(dump for dump in self.dumps if family in {None, dump.family}) or self.dumps
+
+    def listing(self, family: str) -> NftListing | None:
+        """Return the tables of nft that packets of a family meet and that no dump has; None where there are none.
+
+        Raises:
+            DumpError: a listing cannot be read.
+        """
+        if not any(piece.kind == "nft" for piece in self.evidence):
+            return None
+        if family not in self._listings:
+            from iptviz.node.listing import listing_of
+
+            self._listings[family] = listing_of(self.evidence, family, self.dumps)
+        return self._listings[family]
 
     # --- what the evidence says --------------------------------------------------------------------------
 

@@ -141,8 +141,10 @@ def packet_notes(
         yield from unprinted_notes(dump, _rules_met(dump, outcomes))
         yield from reading.gaps(dump)
     yield from broken_jumps(journey.broken, complete=complete)
-    yield from backends(node, dumps[0])
-    yield from _service_notes(node, dumps)
+    if dumps:
+        yield from backends(node, dumps[0])
+    is_dumped = len(dumps) == len(journey.hooks.rules)
+    yield from _service_notes(node, dumps) if is_dumped else ()
     if node.evidence:
         from iptviz.questions.ipvs_notes import of_packet
 
@@ -154,7 +156,7 @@ def packet_notes(
     is_error = start.state == "RELATED" and start.protocol in {None, *ERRORS}
     if (start.state == "ESTABLISHED" or is_error) and not (pasts and pasts.sure):
         yield remark("nat-decided-before", state=start.state)
-    yield from _table_notes(node, dumps, journey, hook)
+    yield from _table_notes(node, dumps, journey, hook) if is_dumped else ()
     yield from _set_notes(dumps, journey.hooks.host.sets)
     yield from _time_notes(outcomes, journey.hooks.host)
     yield from _setting_notes(journey, start, hook, outcomes)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _FAMILIES = {"ipv4": ("ip", "inet"), "ipv6": ("ip6", "inet")}
 """The families of tables whose rules the packets of a family meet."""
+_HOOKS = {"prerouting", "input", "forward", "output", "postrouting"}
 _LONG = 64
 """A chain of so many rules is walked rule by rule."""
 
@@ -166,12 +167,14 @@ class NftRules:
 
     @cached_property
     def bases(self) -> tuple[BaseChain, ...]:
-        """The chains that hooks lead to, in the order of the listing."""
+        """The chains that hooks lead to, in the order of the listing; those of devices are not among them."""
         found = [
             (table_name(table), chain.name, chain.base)
             for table in self._own
             for chain in table.chains.values()
-            if chain.base is not None and (table.family, table.name, chain.name) not in self._elsewhere
+            if chain.base is not None
+            and chain.base.hook in _HOOKS
+            and (table.family, table.name, chain.name) not in self._elsewhere
         ]
         return tuple(
             BaseChain(table, name, base.type, base.hook.upper(), base.priority or 0, place)

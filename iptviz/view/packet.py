@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step
+    from iptviz.node.listing import RuleSource
     from iptviz.questions.meant import Meant
     from iptviz.questions.packet import PacketResult
     from iptviz.view.nodes import Node
@@ -76,7 +77,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
     findings = later(lambda: result.findings)
     return View(
         asked,
-        dumps_label(result.dumps, complete=result.complete),
+        dumps_label(result.sources, complete=result.complete),
         (
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
             Facts(later(lambda: (*_facts(result, cases, meant()), *found_facts(findings())))),
@@ -192,7 +193,8 @@ class _WaysTree:
     def __init__(self, result: PacketResult, *, fold: bool) -> None:
         self.asked = result.asked
         self.node = result.snapshot
-        self.backends = [dump.backend or "" for dump in result.dumps] if len(result.dumps) > 1 else [""]
+        several = len(result.sources) > 1
+        self.backends = [_backend(source) if several else "" for source in result.sources]
         self.fold = fold
         self.paths = PATHS
         self.last: list[Step] = []
@@ -286,6 +288,13 @@ class _WaysTree:
         what = "rules that did not match" if missed else "steps"
         fold = Fold(f"{hidden:,} more {what} (--all)", STEPS)
         return [*nodes[: SHOWN // 2], fold, *nodes[-(SHOWN // 2) :]]
+
+
+def _backend(source: RuleSource) -> str:
+    """Return whose tables these are, where a packet passes those of several."""
+    from iptviz.dump.model import Dump
+
+    return (source.backend or "") if isinstance(source, Dump) else "nft"
 
 
 def _alike(steps: list[Step], others: list[Step]) -> int:
