@@ -169,7 +169,9 @@ def _joints(data: bytes, start: int, end: int) -> list[tuple[int, bytes]]:
     widths = {place: _width(data, place) for place in ends}
     last = max(widths.values())
     if any(widths.get(place, 0) < last - 1 for place in cuts):
-        return [(place, b" ") for place in cuts if widths.get(place, 0) + _word_behind(data, place) >= last]
+        return [
+            (place, b" ") for place in cuts if widths.get(place, 0) + _word_behind(data, place) >= _NARROWEST
+        ]
     whole = {place for place in ends if widths[place] == last and not _BEGINS_RULE.match(data, place)}
     return [
         (place, b"" if widths[place] == last else b" ") for place in ends if place in whole or place in cut
@@ -183,6 +185,9 @@ def _word_behind(data: bytes, place: int) -> int:
 
 
 _WORD = re.compile(rb"\S*")
+_NARROWEST = 60
+"""No mail is cut before so many columns; shorter lines are those of people who indent nothing."""
+
 _BEGINS_RULE = re.compile(rb"\n(?:\t| {8}|\}|\n|\Z)")
 
 
