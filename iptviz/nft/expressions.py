@@ -14,7 +14,7 @@ from iptviz.xtables.address import Network, full_mask
 if TYPE_CHECKING:
     from typing import TypeAlias
 
-    from iptviz.nft.statements import Statement, Verdict
+    from iptviz.nft.counting import Stateful, Verdict
 
 Type = tuple[str, ...]
 """The names of data types, several where values are joined: `("ipv4_addr", "inet_proto", "inet_service")`."""
@@ -213,7 +213,7 @@ class Element(NamedTuple):
     comment: str | None = None
     timeout: int | None = None
     expires: int | None = None
-    statements: tuple[Statement, ...] = ()
+    statements: tuple[Stateful, ...] = ()
 
 
 Expression: TypeAlias = (

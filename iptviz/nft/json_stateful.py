@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.nft.counting import ConnectionLimit, Counter, Last, Limit, Quota
 from iptviz.nft.stateful import BYTES, DEFAULT_BURST
-from iptviz.nft.statements import ConnectionLimit, Counter, Last, Limit, Quota
 from iptviz.nft.words import NotReadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.nft.statements import Statement
+    from iptviz.nft.counting import Stateful
 
 
-def _counter(inner: Any) -> Statement:
+def _counter(inner: Any) -> Stateful:
     return Counter(inner.get("packets"), inner.get("bytes")) if inner else Counter()
 
 
-def _limit(inner: Any) -> Statement:
+def _limit(inner: Any) -> Stateful:
     unit = inner.get("rate_unit", "packets")
     over = bool(inner.get("inv", False))
     if unit == "packets":
@@ -27,7 +27,7 @@ def _limit(inner: Any) -> Statement:
     return Limit(int(inner["rate"]) * BYTES[unit], "bytes", inner["per"], burst, over)
 
 
-def _quota(inner: Any) -> Statement:
+def _quota(inner: Any) -> Stateful:
     used = inner.get("used")
     spent = int(used) * BYTES[inner.get("used_unit", "bytes")] if used else None
     return Quota(
@@ -35,15 +35,15 @@ def _quota(inner: Any) -> Statement:
     )
 
 
-def _count(inner: Any) -> Statement:
+def _count(inner: Any) -> Stateful:
     return ConnectionLimit(int(inner["val"]), bool(inner.get("inv", False)))
 
 
-def _last(inner: Any) -> Statement:
+def _last(inner: Any) -> Stateful:
     return Last(str(inner.get("used", "")) if isinstance(inner, dict) else "")
 
 
-_READERS: dict[str, Callable[[Any], Statement]] = {
+_READERS: dict[str, Callable[[Any], Stateful]] = {
     "counter": _counter,
     "limit": _limit,
     "quota": _quota,
@@ -52,7 +52,7 @@ _READERS: dict[str, Callable[[Any], Statement]] = {
 }
 
 
-def stateful_of(name: str, inner: Any) -> Statement:
+def stateful_of(name: str, inner: Any) -> Stateful:
     """Return a statement that counts.
 
     Raises:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from iptviz.nft.statements import ConnectionLimit, Counter, Last, Limit, Quota
+from iptviz.nft.counting import ConnectionLimit, Counter, Last, Limit, Quota
 from iptviz.nft.tokens import read_number
 from iptviz.nft.words import NotReadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.nft.statements import Statement
+    from iptviz.nft.counting import Stateful
     from iptviz.nft.words import Words
 
 BYTES = {"bytes": 1, "kbytes": 1 << 10, "mbytes": 1 << 20, "gbytes": 1 << 30}
@@ -24,7 +24,7 @@ DEFAULT_BURST = 5
 _RATE = re.compile(r"(\d{1,19})/(\w+)", re.ASCII)
 
 
-def read_counter(words: Words) -> Statement:
+def read_counter(words: Words) -> Stateful:
     """Read `counter packets 3 bytes 4`, or without numbers."""
     words.expect("counter")
     if not words.skip("packets"):
@@ -93,7 +93,7 @@ def _last(words: Words) -> Last:
     return Last(words.take() if words.skip("used") else "")
 
 
-_READERS: dict[str, Callable[[Words], Statement]] = {
+_READERS: dict[str, Callable[[Words], Stateful]] = {
     "counter": read_counter,
     "limit": read_limit,
     "quota": read_quota,
@@ -104,6 +104,6 @@ STATEFUL = frozenset(_READERS)
 """The keywords that begin one of them, where nothing else may stand."""
 
 
-def read_stateful(words: Words) -> Statement:
+def read_stateful(words: Words) -> Stateful:
     """Read one of them."""
     return _READERS[words.peek()](words)

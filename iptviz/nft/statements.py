@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.nft.counting import ConnectionLimit, Counter, Last, Limit, Quota, Verdict
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from typing import TypeAlias
 
+    from iptviz.nft.counting import Stateful
     from iptviz.nft.expressions import AnonymousSet, Expression, SetReference
+
+__all__ = [
+    "ANY_BIT", "NO_BIT", "Assign", "ConnectionLimit", "Counter", "Dup", "Fwd", "Last", "Limit", "Log", "Match",
+    "Nat", "Notrack", "ObjectStatement", "Queue", "Quota", "Reject", "SetUpdate", "Statement", "Synproxy",
+    "Tproxy", "Unread", "Verdict", "VerdictMap", "Xt",
+]  # fmt: skip
 
 ANY_BIT, NO_BIT = "in", "!"
 """Operators of bits: whether one of them is set, as `ct state new,related` asks, or none, as `ct state ! new`."""
@@ -26,13 +34,6 @@ class Match(NamedTuple):
     left: Expression
     operator: str
     right: Expression
-
-
-class Verdict(NamedTuple):
-    """What becomes of the packet: `accept`, `drop`, `continue`, `return`, or to a chain, `jump` and `goto`."""
-
-    kind: str
-    chain: str = ""
 
 
 class VerdictMap(NamedTuple):
@@ -80,49 +81,11 @@ class Assign(NamedTuple):
     value: Expression
 
 
-class Counter(NamedTuple):
-    """A count of packets and bytes; `nft -s` hides the numbers."""
-
-    packets: int | None = None
-    bytes: int | None = None
-
-
 class Log(NamedTuple):
     """A line of the log; options as they are named: level, group, snaplen, queue-threshold, flags."""
 
     prefix: str | None = None
     options: tuple[tuple[str, str], ...] = ()
-
-
-class Limit(NamedTuple):
-    """How often a rule may match: `rate` units (packets, bytes) in `per` (second to week), `over`: above that."""
-
-    rate: int
-    unit: str
-    per: str
-    burst: int | None = None
-    over: bool = False
-
-
-class Quota(NamedTuple):
-    """How many bytes a rule matches, or from how many on (`over`)."""
-
-    bytes: int
-    over: bool = False
-    used: int | None = None
-
-
-class ConnectionLimit(NamedTuple):
-    """How many connections there may be: `ct count over 10`."""
-
-    most: int
-    over: bool = False
-
-
-class Last(NamedTuple):
-    """When the rule matched last, as it is printed; empty where it is not."""
-
-    used: str = ""
 
 
 class Queue(NamedTuple):
@@ -170,7 +133,7 @@ class SetUpdate(NamedTuple):
     set: str
     key: Expression
     data: Expression | Verdict | None = None
-    statements: tuple[Statement, ...] = ()
+    statements: tuple[Stateful, ...] = ()
     timeout: int | None = None
 
 
