@@ -76,7 +76,7 @@ def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
         "when": [condition_shape(need) for need in outcome.when],
         "first": [condition_shape(need) for need in outcome.first],
         "route": outcome.route or None,
-        "line": outcome.by.line if outcome.by else None,
+        "line": (outcome.by.line or None) if outcome.by else None,
         "text": outcome.by.text if outcome.by else None,
         "dnat": outcome.packet.dnat,
         **_pod(result.snapshot, outcome.packet.dnat),
@@ -119,7 +119,7 @@ def _step(step: Step) -> Shape:
         "table": step.table,
         "chain": step.chain,
         "rule": rule.number if rule else None,
-        "line": rule.line if rule else None,
+        "line": (rule.line or None) if rule else None,
         "effect": effect_text(step),
         "text": rule.text if rule else None,
     }

@@ -309,9 +309,15 @@ LEGACY_TABLES = "legacy tables"
 """What is called so is there, but which tables and rules there are nothing tells."""
 
 
-def as_snapshot(node: Dump | Snapshot) -> Snapshot:
-    """Return a node of which a dump is all that there is, as one."""
-    return node if isinstance(node, Snapshot) else Snapshot((node,))
+def as_snapshot(node: Dump | Snapshot, *, listed: bool = False) -> Snapshot:
+    """Return a node of which a dump is all that there is, as one; `listed`: a listing of nft will do, too.
+
+    Raises:
+        DumpError: there is such a listing and no dump.
+    """
+    if not isinstance(node, Snapshot):
+        return Snapshot((node,))
+    return node if listed or node.dump else node
 
 
 def _tables_of(dump: Dump, gaps: Collection[str]) -> set[str]:

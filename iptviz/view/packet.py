@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from iptviz.node.listing import RuleSource
     from iptviz.questions.meant import Meant
     from iptviz.questions.packet import PacketResult
+    from iptviz.rules.form import Place
     from iptviz.view.nodes import Node
     from iptviz.view.picture import Picture
 
@@ -273,7 +274,7 @@ class _WaysTree:
             Cell("table", printable(table)),
             Cell("place", chain, printable(step.table)),
             Cell("number", f"rule {rule.number}" if rule else ""),
-            Cell("line", f"line {rule.line}" if rule else ""),
+            Cell("line", f"line {rule.line}" if rule and rule.line else ""),
             Cell("text", effect_label(step)),
             Cell("rule", printable(rule.text.removeprefix(f"-A {step.chain} ") if rule else "")),
         )
@@ -304,13 +305,18 @@ def _alike(steps: list[Step], others: list[Step]) -> int:
 
 
 def _place(step: Step) -> str:
-    place = f"line {step.rule.line}" if step.rule else "policy" if step.kind == POLICY else "connection"
+    place = _rule_label(step.rule) if step.rule else "policy" if step.kind == POLICY else "connection"
     return printable(f"{step.table} {step.chain}, {place}")
+
+
+def _rule_label(rule: Place) -> str:
+    """Return where a rule stands; JSON of nft has no lines."""
+    return f"line {rule.line}" if rule.line else printable(f"{rule.chain} rule {rule.number}")
 
 
 def _decided_label(outcome: Outcome, steps: list[Step]) -> str:
     if outcome.by:
-        return f"{'e.g. ' if outcome.client else ''}line {outcome.by.line}"
+        return f"{'e.g. ' if outcome.client else ''}{_rule_label(outcome.by)}"
     if steps and steps[-1].kind == ROUTING:
         return "by routing"
     return "by policy" if any(step.kind == POLICY for step in steps) else ""
