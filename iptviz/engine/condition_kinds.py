@@ -330,7 +330,7 @@ CONDITION_KINDS = {
     "hook-order": ConditionKind(
         "of equal priority, chain {} is asked first", "of equal priority, chain {} is not asked first",
         "a chain with its table, and the one after it: filter FORWARD before ip kube-proxy filter-forward",
-        details=(" before {}", _CHAIN), plain=_CHAIN,
+        details=(" before {}", r"[^ ]+ [^ ]+(?: [^ ]+)?"), plain=_CHAIN,
     ),
     "unseen-tables": ConditionKind(
         "tables not in the dump ({}) have no effect", "tables not in the dump ({}) have an effect",

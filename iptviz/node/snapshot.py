@@ -80,12 +80,16 @@ class Snapshot:
             DumpError: there is none, but a listing of nft.
         """
         if not self.dumps:
-            raise DumpError(
-                "only a listing of nft, of which services are not read yet",
-                where=self.evidence[0].source.name if self.evidence else "",
-                hint="iptviz packet follows packets through it",
-            )
+            raise self.without_dumps()
         return self.dumps[0]
+
+    def without_dumps(self) -> DumpError:
+        """Return what keeps questions from a node of which there is a listing of nft alone."""
+        return DumpError(
+            "only a listing of nft: services of nftables mode are not read yet",
+            where=next((piece.source.name for piece in self.evidence if piece.kind == "nft"), ""),
+            hint="iptviz packet follows packets through it",
+        )
 
     def of_family(self, family: str | None) -> tuple[Dump, ...]:
         """Return the dumps of a family, `ipv4` or `ipv6`; all of them where it is None or there is none."""
@@ -317,7 +321,9 @@ def as_snapshot(node: Dump | Snapshot, *, listed: bool = False) -> Snapshot:
     """
     if not isinstance(node, Snapshot):
         return Snapshot((node,))
-    return node if listed or node.dump else node
+    if not (listed or node.dumps):
+        raise node.without_dumps()
+    return node
 
 
 def _tables_of(dump: Dump, gaps: Collection[str]) -> set[str]:

@@ -32,7 +32,7 @@ By the kinds of tests, their operands:
     unprinted-port, unprinted-node-port    None: what the rule asks was not printed, a condition about its value
     unprinted-mark, unprinted-chance, as-printed    None, likewise
     fragment, rate, quota, count, time, listener    None
-    set-as-listed                   the name of a set of nft of which the listed elements are asked
+    changing-set                    `ChangingSet`: an element of a set of nft that rules may change
     bridge-port, physdev            None
 
 Few dumps need any of the rows below, so whoever makes one imports it then.
@@ -146,6 +146,13 @@ class SetMember(NamedTuple):
     directions: tuple[str, ...]
     return_nomatch: bool
     details: str
+
+
+class ChangingSet(NamedTuple):
+    """The set `name`, and for each element that was listed the tests of it."""
+
+    name: str
+    ways: tuple[tuple[Test, ...], ...]
 
 
 # --- targets -------------------------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ from iptviz.rules.form import Test
 from iptviz.rules.native.fields import ALL_FLAGS, bounds_of, field_of, flags_test
 from iptviz.rules.native.marks import Arithmetic, arithmetic
 from iptviz.rules.native.words import match_words, words_of
+from iptviz.rules.operands import ChangingSet
 from iptviz.xtables.values.numbers import ALL_BITS, Masked, show_mark
 
 if TYPE_CHECKING:
@@ -68,15 +69,33 @@ def compared(match: Match, scope: Scope) -> Compared:
     if found is None:
         negated = match.operator in _NEGATING
         shown = match_words(match, ANY_BIT) if negated else text
-        return Compared(((quoting(shown, negated=negated),),))
-    first = found.first
-    if isinstance(match.right, SetReference) and scope.changes(match.right):
-        first = (*first, Test("set-as-listed", match.right.name, quote=text))
+        return Compared(((quoting(shown, negated=negated),),), _needed(match.left, scope))
     said = [
         tuple(test._replace(quote=test.quote or text, part=text) for test in way)
-        for way in (first, *found.ways)
+        for way in (found.first, *found.ways)
     ]
-    return Compared(tuple(said[1:]), said[0], match.operator in _NEGATING)
+    ways = tuple(said[1:])
+    if isinstance(match.right, SetReference) and scope.changes(match.right):
+        quote = match_words(match, ANY_BIT)
+        ways = ((Test("changing-set", ChangingSet(match.right.name, ways), quote=quote, part=text),),)
+    return Compared(ways, said[0], match.operator in _NEGATING)
+
+
+_LAYERS = {"icmp": "icmp", "icmpv6": "ipv6-icmp", "esp": "esp", "ah": "ah", **{
+    name: name for name in ("tcp", "udp", "udplite", "sctp", "dccp")
+}}  # fmt: skip
+_OF_FAMILY = {"ip": "ipv4", "ip6": "ipv6"}
+
+
+def _needed(left: Expression, scope: Scope) -> Way:
+    """Return what a packet must be so that it has a field of which nothing else is understood."""
+    if isinstance(left, Binary):
+        return _needed(left.left, scope)
+    if not isinstance(left, Payload):
+        return ()
+    if _OF_FAMILY.get(left.protocol, scope.family) != scope.family:
+        return (never(words_of(left)),)
+    return _protocol_test(_LAYERS.get(left.protocol, ""))
 
 
 _UP_TO = {"<": -1, "<=": 0}
@@ -153,6 +172,7 @@ def _joined(left: Concatenation, constants: Sequence[Expression], scope: Scope) 
             if found is None:
                 text = f"{words_of(asked)} {words_of(part)}"
                 way.append(quoting(text))
+                first |= dict.fromkeys(_needed(asked, scope))
                 continue
             first |= dict.fromkeys(found.first)
             if len(found.ways) > 1:
