@@ -54,10 +54,18 @@ def made_match(left: Expression, operator: str, right: Expression, mask: Express
     value = finished(right, types)
     if mask is not None:
         return Match(Binary("&", own(left), finished(mask, types)), operator or "==", value)
+    if isinstance(value, AnonymousSet) and (alone := _alone(value)) is not None:
+        return Match(own(left), operator or "==", alone)
     implied = (
         ANY_BIT if types and types[0] in BITS and not isinstance(value, AnonymousSet | SetReference) else "=="
     )
     return Match(own(left), operator or implied, value)
+
+
+def _alone(found: AnonymousSet) -> Expression | None:
+    """Return the only key of a set, which asks the same without the set."""
+    plain = len(found.elements) == 1 and found.elements[0] == Element(found.elements[0].key)
+    return found.elements[0].key if plain else None
 
 
 def made_vmap(key: Expression, found: AnonymousSet | SetReference) -> VerdictMap:
@@ -72,8 +80,13 @@ def made_assign(target: Expression, value: Expression) -> Assign:
     return Assign(own(target), finished(value, type_of(target)))
 
 
+_OF_PORTS = frozenset({"redirect", "masquerade"})
+
+
 def made_nat(nat: Nat, table_family: str) -> Nat:
     """Return what nat does with addresses and ports read, and flags in order."""
+    if nat.kind in _OF_PORTS and nat.port is None:  # what they are given without a colon is a port
+        nat = nat._replace(address=None, port=nat.address)
     family = nat.family or (table_family if table_family in {"ip", "ip6"} else "")
     address = None if nat.address is None else finished(nat.address, _nat_types(nat.address, family))
     port = None if nat.port is None else finished(nat.port, _PORTS)

@@ -12,18 +12,18 @@ class Objects:
     family: str
     comments: bool
     heads: dict[str, list[str]] = field(default_factory=dict)
-    elements: dict[str, list[str]] = field(default_factory=dict)
+    elements: dict[str, dict[str, None]] = field(default_factory=dict)
     chains: dict[str, list[str]] = field(default_factory=dict)
 
     def add_set(self, name: str, *head: str, kind: str = "set", comment: str = "") -> None:
         """Declare a set or a map by the lines of its head."""
         said = [f'comment "{comment}"'] if comment and self.comments else []
         self.heads[f"{kind} {name}"] = [*head, *said]
-        self.elements[name] = []
+        self.elements[name] = {}
 
     def add(self, name: str, *elements: str) -> None:
         """Add elements to a set that is declared."""
-        self.elements[name] += elements
+        self.elements[name] |= dict.fromkeys(elements)
 
     def chain(self, name: str, *rules: str) -> None:
         """Declare a chain, or add rules to it."""
