@@ -21,9 +21,10 @@ from iptviz.engine.path import steps_of
 from iptviz.nft.read import read_ruleset
 from iptviz.node.load import load_node
 from iptviz.rules.nftables import NftRules
+from tests.kernel.lab import NOTHING
 from tests.kernel.random_nft import random_ruleset
-from tests.kernel.random_tables import random_packets
-from tests.kernel.test_packets import WAYS, Way, asked, came_out
+from tests.kernel.random_tables import random_packets, random_rules
+from tests.kernel.test_packets import WAYS, Way, asked, came_out, known_of_tracking
 from tests.kernel.wire import wire
 
 if TYPE_CHECKING:
@@ -67,16 +68,26 @@ def predicted(outcome: Outcome) -> Rules:
     return {(table, rule.chain, rule.number) for table, rule in rules}
 
 
-def ask(text: str, question: dict[str, Any]) -> tuple[Outcome, ...]:
-    """The outcomes; what nothing but the order of the file tells is known here: the last chain is asked first."""
-    node = load_node(text.encode())
+def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, ...]:
+    """The outcomes; what nothing but the order of loading tells is known here: the last chain is asked first.
+
+    Those of a `dump` of iptables were loaded before all others.
+    """
+    node = load_node(*([dump.encode()] if dump else []), text.encode())
     family = "ipv6" if ":" in str(question["dst"]) else "ipv4"
     ruleset = read_ruleset(text.encode())
-    tracks = NftRules(ruleset, family).wants_tracking
+    tracks = NftRules(ruleset, family).wants_tracking or known_of_tracking(*node.dumps) == ()
     given = () if tracks else ("this node does not track connections",)
     outcomes = iptviz.packet(node, **question, assume=given).outcomes
-    order = list(dict.fromkeys(f"{table.family} {table.name} {chain}" for table in ruleset.tables.values()
-        for chain in table.chains))  # fmt: skip
+    order = [
+        f"{table.name} {chain}"
+        for one in node.dumps
+        for table in one.tables.values()
+        for chain in table.chains
+    ]
+    order += [
+        f"{table.family} {table.name} {chain}" for table in ruleset.tables.values() for chain in table.chains
+    ]
     known = dict.fromkeys(
         f"of equal priority, chain {need.condition.text} is {'' if first else 'not '}asked first"
         for one in outcomes
@@ -124,7 +135,7 @@ REFUSED = re.compile(r"^/dev/stdin:(\d+):", re.MULTILINE)
 
 def load(lab: Wire, rules: str) -> None:
     """Load a rule set without the rules that nft refuses, such as those that ask for two protocols at once."""
-    lines = ["flush ruleset", *rules.splitlines()]
+    lines = rules.splitlines()
     for _ in range(12):
         done = subprocess.run(
             ["ip", "netns", "exec", lab.router.name, "nft", "-f", "/dev/stdin"],
@@ -139,7 +150,7 @@ def load(lab: Wire, rules: str) -> None:
 
 
 def check_rule_set(lab: Wire, seed: int, way: Way) -> None:
-    load(lab, random_ruleset(seed, way.family, way.hook))
+    load(lab, f"flush ruleset\n{random_ruleset(seed, way.family, way.hook)}")
     before = lab.router.run("nft", "list", "ruleset")
     for sent in random_packets(seed, PACKETS, *way):
         before, trouble = compare(lab, sent, before)
@@ -154,3 +165,38 @@ def test_random_rule_sets_do_to_packets_what_is_predicted(first: int) -> None:
             for seed, way in zip(seeds, cycle(WAYS), strict=False):
                 if way.family == family:
                     check_rule_set(lab, seed, way)
+
+
+# --- tables of nft beside those of iptables ------------------------------------------------------------------
+
+MIXED = max(RULE_SETS // 3, 1)
+
+
+def check_mixed(lab: Wire, seed: int, way: Way) -> None:
+    lab.router.run("nft", "flush", "ruleset")
+    lab.router.load(NOTHING + random_rules(seed, *way))
+    load(lab, random_ruleset(seed, way.family, way.hook))
+    for sent in random_packets(seed, PACKETS, *way):
+        dump, listing = lab.router.save("-c"), lab.router.run("nft", "list", "ruleset")
+        question = asked(sent)
+        there, _ = (lab.send_out if question["hook"] == "output" else lab.send)(sent)
+        trouble = trouble_mixed(sent, ask(listing, question, dump), there)
+        if trouble and there is None:
+            trouble = trouble_mixed(sent, ask(listing, question, dump), lab.late()[0])
+        assert not trouble, f"seed {seed}: {trouble}\n{dump}\n{listing}"
+
+
+def trouble_mixed(sent: Sent, outcomes: Sequence[Outcome], there: Seen | None) -> str:
+    if len(outcomes) != 1:
+        return f"{sent}: {len(outcomes)} outcomes: {[(one.when, one.verdict) for one in outcomes]}"
+    (outcome,) = outcomes
+    said = f"{outcome.verdict} {outcome.route} {outcome.packet.dnat} {outcome.packet.snat}"
+    return "" if came_out(outcome, sent, there) else f"{sent}\n  predicted {said}\n  the kernel {there}"
+
+
+def test_tables_of_nft_act_beside_those_of_iptables() -> None:
+    for family in (4, 6):
+        with wire("nft", family) as lab:
+            for seed, way in zip(range(FIRST_SEED, FIRST_SEED + MIXED), cycle(WAYS), strict=False):
+                if way.family == family:
+                    check_mixed(lab, seed, way)
