@@ -328,8 +328,8 @@ CONDITION_KINDS = {
         "a table that both backends have: nat", plain=_TABLE,
     ),
     "hook-order": ConditionKind(
-        "of equal priority, chain {} is asked first", "of equal priority, chain {} is not asked first",
-        "a chain with its table, and the one after it: filter FORWARD before ip kube-proxy filter-forward",
+        "the kernel asks {}", "the kernel does not ask {}",
+        "two chains of one priority, each with its table: filter FORWARD before ip kube-proxy filter-forward",
         details=(" before {}", r"[^ ]+ [^ ]+(?: [^ ]+)?"), plain=_CHAIN,
     ),
     "unseen-tables": ConditionKind(

@@ -89,7 +89,7 @@ def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, .
         f"{table.family} {table.name} {chain}" for table in ruleset.tables.values() for chain in table.chains
     ]
     known = dict.fromkeys(
-        f"of equal priority, chain {need.condition.text} is {'' if first else 'not '}asked first"
+        f"the kernel {'asks' if first else 'does not ask'} {need.condition.text}"
         for one in outcomes
         for need in (*one.when, *one.first)
         if need.condition.kind == "hook-order"

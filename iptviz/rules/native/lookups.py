@@ -117,7 +117,8 @@ class ElementParts:
     def _elements(self, wanted: Network | int | None) -> Sequence[Element]:
         named = self._scope.named(self._found)
         if named is not None and "interval" not in named.head.flags and _is_host(wanted):
-            return [element for _, element in named.elements_with(show_host(wanted))]
+            found = (element for _, element in named.elements_with(show_host(wanted)))
+            return [element for element in found if self._may_fit(element, wanted)]
         elements = self._scope.elements(self._found) or ()
         chosen = [element for element in elements if wanted is None or self._may_fit(element, wanted)]
         return sorted(chosen, key=lambda element: isinstance(element.key, CatchAll))
