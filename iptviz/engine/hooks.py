@@ -292,14 +292,17 @@ class Hooks:
         Raises:
             UndecidedError: that hangs on a condition without an answer.
         """
-        return self.routing.remarked(packet, answer, sure=self._route_alone_marks)
+        marking = [any(self._of_iptables(Stage(name, "OUTPUT"))) for name in ("raw", "mangle")]
+        if "filter" in self._native_types and not ("route" in self._native_types or any(marking)):
+            return On(packet)
+        sure = not marking[0] and "filter" not in self._native_types
+        return self.routing.remarked(packet, answer, sure=sure)
 
     @cached_property
-    def _route_alone_marks(self) -> bool:
-        """Whether chains after which a packet is routed again are the only ones in OUTPUT that may mark it."""
+    def _native_types(self) -> frozenset[str]:
+        """The types of the chains of nft in OUTPUT; behind those of type route a packet is routed again."""
         (segment,) = (one for one in _SEGMENTS["output"] if one.hook == "OUTPUT")
-        native = (asked.stage.type for _, asked in self._native(segment))
-        return not any(self._of_iptables(Stage("raw", "OUTPUT"))) and "filter" not in native
+        return frozenset(asked.stage.type for _, asked in self._native(segment))
 
     def _in_order(self, turn: Turn, answer: Answer) -> Asked:
         """Return the chain whose turn it is, of those with one priority: what was registered last goes first.

@@ -166,10 +166,14 @@ class Queue(NamedTuple):
 
 
 class Socket(NamedTuple):
-    """The `port` on which TPROXY expects a socket, in words, and what it makes of the packet's mark."""
+    """The `port` on which TPROXY expects a socket, in words, and what it makes of the packet's mark.
+
+    `ends`: it accepts the packet; in nft the rule goes on.
+    """
 
     port: str
     mark: Masked
+    ends: bool = True
 
 
 class ConnectionMark(NamedTuple):

@@ -59,13 +59,8 @@ def _tproxy(call: TargetCall) -> Effect:
     if not call.ask("listener", f"TPROXY port {asked.port}"):
         return Stop("DROP", call.packet, f"TPROXY: no listener on port {asked.port}")
     packet = call.packet._replace(mark=call.packet.mark.set_xmark(*asked.mark), proxied=True)
-    return Stop("ACCEPT", packet, f"TPROXY: to the socket on port {asked.port}")
-
-
-def _socket(call: TargetCall) -> Effect:
-    """The statement tproxy of nft, which a listening socket has been found for: the rule goes on."""
-    asked: Socket = call.operand
-    return GoOn(call.packet._replace(proxied=True), f"TPROXY: to the socket on port {asked.port}")
+    text = f"TPROXY: to the socket on port {asked.port}"
+    return Stop("ACCEPT", packet, text) if asked.ends else GoOn(packet, text)
 
 
 def _synproxy(call: TargetCall) -> Effect:
@@ -188,7 +183,6 @@ TARGETS: dict[str, Callable[[TargetCall], Effect]] = {
     "REDIRECT": rewriting.redirect,
     "NETMAP": rewriting.netmap,
     "TPROXY": _tproxy,
-    "SOCKET": _socket,
     "SYNPROXY": _synproxy,
     "MARK": marking.mark,
     "CONNMARK": marking.connmark,

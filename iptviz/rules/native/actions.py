@@ -273,7 +273,7 @@ def _dup(_statement: Dup, _scope: Scope) -> Done:
 def _tproxy(statement: Tproxy, _scope: Scope) -> Done:
     port = words_of(statement.port) if isinstance(statement.port, Value) else "the packet's port"
     listener = Test("listener", value=f"TPROXY port {port}", part=f"tproxy to :{port}")
-    return Done((listener,), _going_on("SOCKET", Socket(port, Masked(0, 0))))
+    return Done((listener,), _going_on("TPROXY", Socket(port, Masked(0, 0), ends=False)))
 
 
 def _synproxy(_statement: Synproxy, _scope: Scope) -> Done:
