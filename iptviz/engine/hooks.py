@@ -20,7 +20,20 @@ from iptviz.engine.moves import Enter, Lost, Move, On, Unseen
 from iptviz.engine.packet import COUNTED
 from iptviz.engine.past import connected, translated
 from iptviz.engine.routing import Routing
-from iptviz.records import NamedTuple
+from iptviz.engine.stages import (
+    CONNECTION,
+    CONNECTION_AGAIN,
+    LOOPBACK,
+    REMARKING,
+    REROUTING,
+    ROUTING,
+    SEGMENTS,
+    START,
+    Asked,
+    Segment,
+    Stage,
+    Turn,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,120 +44,6 @@ if TYPE_CHECKING:
     from iptviz.rules.form import RuleSet, RuleTable
 
     Answer = Callable[[Condition], bool | None]
-
-
-class Stage(NamedTuple):
-    """A chain that a hook leads to; only packets that routing sent to `route` pass it (empty: all).
-
-    `type` and `hook` are those of a chain of nft: `filter`, `nat` or `route`, and the hook as iptables calls it.
-    Of a table of iptables its name and that of its chain tell them.
-    """
-
-    table: str
-    chain: str
-    route: str = ""
-    type: str = ""
-    hook: str = ""
-
-    @property
-    def point(self) -> str:
-        """The hook, as iptables calls it."""
-        return self.hook or self.chain
-
-    @property
-    def is_nat(self) -> bool:
-        """Whether it is asked about the first packet of a connection alone."""
-        return self.type == "nat" or (not self.type and self.table == "nat")
-
-
-_CONNECTION, _ROUTING, _LOOPBACK = Stage("", "connection"), Stage("", "routing"), Stage("", "loopback")
-_CONNECTION_AGAIN = Stage("", "connection", "INPUT")
-_START, _REMARKING, _REROUTING = Stage("", "start"), Stage("", "remarking"), Stage("", "rerouting")
-
-_PRIORITIES = {"raw": -300, "mangle": -150, "filter": 0, "security": 50}
-_TRACKING, _DNAT, _SNAT = -200, -100, 100
-
-
-class _Segment(NamedTuple):
-    """What is asked at a hook, each with its priority; those without a hook are no chains.
-
-    `asks_nat`: what comes back in by lo has passed nat.
-    """
-
-    hook: str
-    stages: tuple[tuple[int, Stage], ...]
-    route: str = ""
-    asks_nat: bool = True
-
-
-def _tables(hook: str, names: str, route: str = "") -> tuple[tuple[int, Stage], ...]:
-    return tuple((_PRIORITIES[name], Stage(name, hook, route)) for name in names.split())
-
-
-def _nat(hook: str, route: str = "") -> tuple[int, Stage]:
-    return _DNAT if hook in {"PREROUTING", "OUTPUT"} else _SNAT, Stage("nat", hook, route)
-
-
-def _alone(stage: Stage) -> _Segment:
-    return _Segment("", ((0, stage),))
-
-
-_SEGMENTS: dict[str, tuple[_Segment, ...]] = {
-    "prerouting": (
-        _alone(_START),
-        _Segment("PREROUTING", (
-            *_tables("PREROUTING", "raw"), (_TRACKING, _CONNECTION), *_tables("PREROUTING", "mangle"),
-            _nat("PREROUTING"),
-        )),
-        _alone(_ROUTING),
-        _Segment(
-            "INPUT", (*_tables("INPUT", "mangle filter security", "INPUT"), _nat("INPUT", "INPUT")), "INPUT"
-        ),
-        _Segment("FORWARD", _tables("FORWARD", "mangle filter security", "FORWARD"), "FORWARD"),
-        _Segment(
-            "POSTROUTING", (*_tables("POSTROUTING", "mangle", "FORWARD"), _nat("POSTROUTING", "FORWARD")),
-            "FORWARD",
-        ),
-    ),
-    "output": (
-        _alone(_START),
-        _Segment("OUTPUT", (
-            *_tables("OUTPUT", "raw"), (_TRACKING, _CONNECTION), *_tables("OUTPUT", "mangle"),
-            (_PRIORITIES["mangle"], _REMARKING), _nat("OUTPUT"), (_DNAT, _REROUTING),
-            *_tables("OUTPUT", "filter security"),
-        )),
-        _Segment("POSTROUTING", (*_tables("POSTROUTING", "mangle"), _nat("POSTROUTING"))),
-        _alone(_LOOPBACK),
-        _Segment("PREROUTING", (
-            *_tables("PREROUTING", "raw", "INPUT"), (_TRACKING, _CONNECTION_AGAIN),
-            *_tables("PREROUTING", "mangle", "INPUT"),
-        ), "INPUT", asks_nat=False),
-        _Segment("INPUT", _tables("INPUT", "mangle filter security", "INPUT"), "INPUT", asks_nat=False),
-    ),
-}  # fmt: skip
-"""For each hook where a packet may start, the hooks that it passes, and what iptables and the kernel have there.
-
-What the node sends to itself comes back in by lo, with its connection; nat has chosen by then and is not asked.
-"""
-
-STAGES: dict[str, tuple[Stage, ...]] = {
-    start: tuple(stage for segment in segments for _, stage in segment.stages)
-    for start, segments in _SEGMENTS.items()
-}
-"""For each hook where a packet may start, the stages of iptables in the kernel's order."""
-
-
-class Asked(NamedTuple):
-    """A chain that a hook leads to, of the rules at place `layer`; `place` is that in its own table."""
-
-    layer: int
-    stage: Stage
-    place: int = 0
-
-    @property
-    def name(self) -> str:
-        """How answers call it."""
-        return f"{self.stage.table} {self.stage.chain}"
 
 
 class Hooks:
@@ -174,13 +73,13 @@ class Hooks:
         self.pasts = pasts
         self._turns: dict[str, list[Turn]] = {}
         self._routed: dict[Stage, Callable[[Packet, Answer], Move]] = {
-            _CONNECTION: lambda packet, answer: connected(packet, self._state, self.pasts, host, answer),
-            _CONNECTION_AGAIN: lambda packet, _answer: On(untemplated(packet)),
-            _START: self.routing.started,
-            _ROUTING: self.routing.arrived,
-            _REMARKING: self._remarked,
-            _REROUTING: self.routing.resent,
-            _LOOPBACK: self.routing.looped,
+            CONNECTION: lambda packet, answer: connected(packet, self._state, self.pasts, host, answer),
+            CONNECTION_AGAIN: lambda packet, _answer: On(untemplated(packet)),
+            START: self.routing.started,
+            ROUTING: self.routing.arrived,
+            REMARKING: self._remarked,
+            REROUTING: self.routing.resent,
+            LOOPBACK: self.routing.looped,
         }
 
     @cached_property
@@ -194,15 +93,15 @@ class Hooks:
         in the order of their own, until one chooses (nf_nat_register_fn and nf_nat_inet_fn in nf_nat_core.c).
         """
         if hook not in self._turns:
-            self._turns[hook] = [turn for segment in _SEGMENTS[hook] for turn in self._turns_at(segment)]
+            self._turns[hook] = [turn for segment in SEGMENTS[hook] for turn in self._turns_at(segment)]
         return self._turns[hook]
 
-    def _turns_at(self, segment: _Segment) -> Iterator[Turn]:
+    def _turns_at(self, segment: Segment) -> Iterator[Turn]:
         native = list(self._native(segment))
         choosing = [(priority, asked) for priority, asked in native if asked.stage.is_nat]
         others = [(priority, asked) for priority, asked in native if not asked.stage.is_nat]
         for priority, stage in segment.stages:
-            if stage.table or stage in {_CONNECTION, _CONNECTION_AGAIN}:
+            if stage.table or stage in {CONNECTION, CONNECTION_AGAIN}:
                 yield from _grouped(others, before=priority)
             if stage.is_nat:
                 yield from self._turns_of_nat(stage, priority, choosing)
@@ -213,10 +112,10 @@ class Hooks:
             ]
             yield from _turns_of((*self._of_iptables(stage), *with_it), stage)
             if any(asked.stage.type == "route" for asked in with_it):
-                yield Turn(_REMARKING)
+                yield Turn(REMARKING)
         yield from _grouped(others)
 
-    def _native(self, segment: _Segment) -> Iterator[tuple[int, Asked]]:
+    def _native(self, segment: Segment) -> Iterator[tuple[int, Asked]]:
         """Yield the chains of nft at a hook, each with its priority."""
         for layer, rules in enumerate(self.rules):
             for base in rules.bases:
@@ -301,7 +200,7 @@ class Hooks:
     @cached_property
     def _native_types(self) -> frozenset[str]:
         """The types of the chains of nft in OUTPUT; behind those of type route a packet is routed again."""
-        (segment,) = (one for one in _SEGMENTS["output"] if one.hook == "OUTPUT")
+        (segment,) = (one for one in SEGMENTS["output"] if one.hook == "OUTPUT")
         return frozenset(asked.stage.type for _, asked in self._native(segment))
 
     def _in_order(self, turn: Turn, answer: Answer) -> Asked:
@@ -356,14 +255,6 @@ def granted_of(rules: Iterable[RuleSet]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(f"{table.name} {', '.join(table.granted)}" for table in tables))
 
 
-class Turn(NamedTuple):
-    """A stage, and which time it comes, from 0: once for each chain of `group`, which have one priority."""
-
-    stage: Stage
-    number: int = 0
-    group: tuple[Asked, ...] = ()
-
-
 def _turns_of(group: tuple[Asked, ...], stage: Stage) -> Iterator[Turn]:
     """Yield the turns of chains of one priority; `stage` comes, too, where there is none."""
     return (Turn(stage, number, group) for number in range(max(len(group), 1)))
@@ -377,7 +268,7 @@ def _grouped(chains: list[tuple[int, Asked]], before: int | None = None) -> Iter
         group = tuple(asked for of, asked in taken if of == priority)
         yield from _turns_of(group, group[0].stage)
         if any(asked.stage.type == "route" for asked in group):
-            yield Turn(_REMARKING)
+            yield Turn(REMARKING)
 
 
 def start_of(packet: Packet, hook: str) -> Packet:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from iptviz.engine.condition import Condition
-    from iptviz.engine.hooks import Hooks, Stage, Turn
+    from iptviz.engine.hooks import Hooks
     from iptviz.engine.marks import Mark
     from iptviz.engine.packet import Packet
+    from iptviz.engine.stages import Stage, Turn
     from iptviz.engine.unknowns import Unknowns
 
     Answer = Callable[[Condition], bool | None]

@@ -8,8 +8,8 @@ from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from iptviz.engine.condition import Condition
-    from iptviz.engine.hooks import Stage
     from iptviz.engine.packet import Packet
+    from iptviz.engine.stages import Stage
 
 
 class On(NamedTuple):

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.engine.answers import Answers
-    from iptviz.engine.hooks import Stage, Turn
     from iptviz.engine.journey import Journey
     from iptviz.engine.packet import Packet
+    from iptviz.engine.stages import Stage, Turn
 
 
 def passed(journey: Journey, packet: Packet, hook: str, witness: Answers) -> dict[End, Reaching]:

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from iptviz.engine.effects import Stop
-    from iptviz.engine.hooks import Hooks, Stage, Turn
+    from iptviz.engine.hooks import Hooks
     from iptviz.engine.journey import Policy
     from iptviz.engine.packet import Packet
+    from iptviz.engine.stages import Stage, Turn
     from iptviz.engine.unknowns import Unknowns
     from iptviz.rules.form import CompiledRule, Place
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
-    from iptviz.engine.hooks import Turn
     from iptviz.engine.host import Host
+    from iptviz.engine.stages import Turn
     from iptviz.rules.form import CompiledRule, RuleSet
     from iptviz.xtables.address import Network
 

@@ -11,9 +11,9 @@ from iptviz.checks.refused import broken_jumps
 from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.fields import FIELD_KINDS, left_open_label
-from iptviz.engine.hooks import STAGES
 from iptviz.engine.past import ERRORS
 from iptviz.engine.path import steps_of
+from iptviz.engine.stages import STAGES
 from iptviz.intake.remark import remark
 from iptviz.kube.bridges import may_be_bridge
 from iptviz.kube.families import SERVICE_CHAINS

@@ -164,7 +164,7 @@ def test_what_is_put_into_a_set_on_the_way_is_asked_anew() -> None:
 def test_an_inet_table_is_asked_about_both_families() -> None:
     rules = "ip daddr 10.2.0.2 drop\n ip6 daddr fd00::2 drop\n meta nfproto ipv6 reject"
     assert told(ask(rules, family="inet")) == {"always": "DROP"}
-    six = {"src": "fd00::1", "dst": "fd00::2", "local_ips": ("fd00::9",)}
+    six: dict[str, Any] = {"src": "fd00::1", "dst": "fd00::2", "local_ips": ("fd00::9",)}
     assert told(ask(rules, family="inet", **six)) == {"always": "DROP"}
     assert told(ask(rules, family="inet", **(six | {"dst": "fd00::3"}))) == {"always": "REJECT"}
 
