@@ -45,7 +45,7 @@ class Ruleset:
         return self.tables.get((family, name))
 
     def __repr__(self) -> str:
-        return f"<Ruleset of {len(self.tables)} tables>"
+        return f"<Ruleset: {list(self.tables)}>"
 
 
 class Table:

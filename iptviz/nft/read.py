@@ -30,7 +30,7 @@ def read_ruleset(data: bytes, source: str = "") -> Ruleset:
         ruleset = TextReader(cleaned.text).read()
     if not ruleset.tables:
         raise NothingError(
-            "there is no table of nft in it", where=source, hint="run nft list ruleset as root"
+            "no nft tables found", where=source, hint="run nft list ruleset as root"
         )
     ruleset.remarks[:0] = cleaned.repairs
     ruleset.notes[:0] = cleaned.notes
