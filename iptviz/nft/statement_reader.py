@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from iptviz.nft.expressions import Expression
     from iptviz.nft.statements import Statement
 
-_REMEMBERED = 1 << 12
+_REMEMBERED = 1 << 9
 """So many rules are: programs write the same ones in many chains."""
 
 _OPERATORS = {
