@@ -120,8 +120,8 @@ def test_what_is_read_and_what_is_left_out_are_the_text(text: str) -> None:
     ruleset = reader.read()
     taken = list(reader.left_out)
     for table in ruleset.tables.values():
-        for part in (*table.chains.values(), *table.sets.values()):
-            pieces = part.reader
+        readers: list[object] = [chain.reader for chain in table.chains.values()]
+        for pieces in (*readers, *(found.reader for found in table.sets.values())):
             assert isinstance(pieces, ChainPieces | SetPieces)
             taken += pieces.spans
             taken += pieces.added if isinstance(pieces, SetPieces) else []
