@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from iptviz.intake.decode import decode
 from iptviz.intake.decoration import is_decoration
 from iptviz.intake.remark import add_note
-from iptviz.intake.spliced import take_out
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -38,20 +37,14 @@ class Cleaned(NamedTuple):
 _MANAGED = re.compile(rb"# Warning: table (\S{1,20}) (\S{1,80}) is managed by iptables-nft")
 # What other programs say on lines of their own, in the middle of anything.
 _MESSAGE = re.compile(
-    rb"^(?:# Warning: table [^\n]{1,120} is managed by iptables-nft, do not touch!"
-    rb'|Defaulted container "[^\n]{1,2000}|Unable to use a TTY - [^\n]{0,80}'
+    rb"# Warning: table [^\n]{1,120}? is managed by iptables-nft, do not touch!"
+    rb'|Defaulted container "[^\n]{1,2000}|Unable to use a TTY - input is not a terminal[^\n]{0,80}'
     rb"|modprobe: (?:FATAL|ERROR|WARNING): [^\n]{1,200}|sudo: unable to resolve host [^\n]{1,120}"
-    rb"|warning: stmt ops \w{1,20} have no json callback)[ \t]*$",
-    re.MULTILINE,
+    rb"|warning: stmt ops \w{1,20} have no json callback"
 )
 _WORDS = (
-    b" managed by ",
-    b"Defaulted container ",
-    b"Unable to use a TTY",
-    b"modprobe: ",
-    b"sudo: ",
-    b"warning: stmt",
-)
+    b" managed by ", b"Defaulted container ", b"Unable to use a TTY", b"modprobe: ", b"sudo: ", b"warning: stmt",
+)  # fmt: skip
 
 
 def clean(raw: bytes) -> Cleaned:
@@ -64,12 +57,11 @@ def clean(raw: bytes) -> Cleaned:
         data = _COLOURS.sub(b"", data)
     notes: list[LineNote] = []
     managed: frozenset[tuple[str, str]] = frozenset()
+    data = _without_prefix(data, notes)
     if any(word in data for word in _WORDS):
         managed = frozenset((_text(found[1]), _text(found[2])) for found in _MANAGED.finditer(data))
-        data, notes = take_out(data)
-        notes += _notes(data, [found.start() for found in _MESSAGE.finditer(data)], "message", skipped=True)
-        data = _MESSAGE.sub(b"", data)
-    data = _joined(_without_prefix(data, notes), notes)
+        data = _without_messages(data, notes)
+    data = _joined(data, notes)
     return Cleaned(_text(data), repairs, sorted(notes), managed)
 
 
@@ -88,13 +80,30 @@ def _notes(data: bytes, places: list[int], reason: str, *, skipped: bool) -> lis
     return notes
 
 
+def _without_messages(data: bytes, notes: list[LineNote]) -> bytes:
+    """Take away what other programs say. A message ends its line: what it cut goes on in the next one."""
+    parts: list[bytes] = []
+    within: list[int] = []
+    alone: list[int] = []
+    at = size = 0
+    for found in _MESSAGE.finditer(data):
+        parts.append(data[at : found.start()])
+        size += found.start() - at
+        at = found.end()
+        cut = found.start() > 0 and data[found.start() - 1 : found.start()] != b"\n"
+        (within if cut and data[at : at + 1] == b"\n" else alone).append(size)
+    data = b"".join([*parts, data[at:]])
+    notes += _notes(data, within, "message-within", skipped=False)
+    notes += _notes(data, alone, "message", skipped=True)
+    return _with_joints(data, [(place, b"") for place in within])
+
+
 # --- what stands before each line --------------------------------------------------------------------------
 
 _FIRST = re.compile(
     rb"^([^\n]{0,200}?)(?:table[ \t]+(?:ip6?|inet|arp|bridge|netdev)|chain|set|map)[ \t]+\S+[ \t]*\{",
     re.MULTILINE,
 )
-_DIGITS = re.compile(rb"\d+")
 
 
 def _without_prefix(data: bytes, notes: list[LineNote]) -> bytes:
@@ -113,14 +122,26 @@ def _without_prefix(data: bytes, notes: list[LineNote]) -> bytes:
 
 
 def _line_pattern(prefix: bytes) -> re.Pattern[bytes]:
-    """Return a pattern of the prefixes that lines have; `grep -n` writes `-` for `:` before lines of context."""
+    """Return a pattern of the prefixes that lines have, of which numbers may be longer and blanks fewer.
+
+    `grep -n` writes `-` for `:` before lines of context.
+    """
     bare = prefix.rstrip(b" \t")
-    pattern = rb"\d+".join(map(re.escape, _DIGITS.split(bare)))
+    pattern = b"".join(map(_part_pattern, _PARTS.findall(bare)))
     if bare.endswith(b":"):
         pattern = pattern.removesuffix(b":") + b"[:-]"
     blank = prefix[len(bare) :]
     behind = b"(?:" + re.escape(blank) + b"|[ \t]*$)" if blank else b""
     return re.compile(b"^" + pattern + behind, re.MULTILINE)
+
+
+_PARTS = re.compile(rb"\d+|[ \t]+|[^\d \t]+")
+
+
+def _part_pattern(part: bytes) -> bytes:
+    if part.isdigit():
+        return rb"\d+"
+    return b"[ \t]*" if part.isspace() else re.escape(part)
 
 
 # --- lines that were cut in two ----------------------------------------------------------------------------

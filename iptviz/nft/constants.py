@@ -96,7 +96,7 @@ def _number(text: str, kind: str) -> int | None:
     return known[text.lower()] if text.lower() in known else read_number(text)
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 13)
 def read_word(text: str, kind: str) -> Value | Prefix | Range | Wildcard | CatchAll:
     """Read one word of a type: a value, a prefix, a range, or a text that ends in `*`.
 
@@ -204,14 +204,14 @@ _WIDEST = 128
 
 def typed_element(element: Element, types: Type) -> Element:
     """Return an element whose key is read by its types."""
-    return element._replace(key=typed(element.key, types))
+    return Element(typed(element.key, types), *element[1:])
 
 
 def typed_data(found: Expression, types: Type) -> Expression:
     """Return a map in which the data of each element is read by its types."""
     if not isinstance(found, AnonymousSet):
         return found
-    return AnonymousSet(tuple(one._replace(data=_data(one.data, types)) for one in found.elements))
+    return AnonymousSet(tuple(Element(one.key, _data(one.data, types), *one[2:]) for one in found.elements))
 
 
 def _data(data: Expression | Verdict | None, types: Type) -> Expression | Verdict | None:

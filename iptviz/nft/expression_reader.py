@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from iptviz.nft.constants import RAW
@@ -191,11 +192,39 @@ def read_set(words: Words) -> SetReference | AnonymousSet:
     words.deeper()
     elements = []
     while not words.skip("}"):
-        elements.append(read_set_element(words))
+        elements.append(_plain_element(words) or read_set_element(words))
         if not words.skip(",") and words.peek() != "}":
             raise NotReadError
     words.higher()
     return AnonymousSet(tuple(elements))
+
+
+_PLAIN = re.compile(r"\w[\w./:-]*")
+
+
+def _plain_element(words: Words) -> Element | None:
+    """Read `0 : goto c` or `0 : 10.0.0.1 . 80`, as large maps have thousands; None for any other."""
+    key, colon, first, between, second = words.words[words.at : words.at + 5]
+    if colon != ":" or not _PLAIN.fullmatch(key) or not _PLAIN.fullmatch(first):
+        return None
+    data: Expression | Verdict
+    if between in _ENDS:
+        size = 3
+        data = Verdict(first) if first in VERDICTS else Value(RAW, first)
+    elif first in _LEADING and words.words[words.at + 4] in _ENDS and _PLAIN.fullmatch(between):
+        size = 4
+        data = Verdict(first, between)
+    elif between == "." and words.words[words.at + 5] in _ENDS and _PLAIN.fullmatch(second):
+        size = 5
+        data = Concatenation((Value(RAW, first), Value(RAW, second)))
+    else:
+        return None
+    words.at += size
+    return Element(Value(RAW, key), data)
+
+
+_ENDS = (",", "}")
+_LEADING = ("goto", "jump")
 
 
 def read_set_element(words: Words) -> Element:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from iptviz.nft.heads import VERDICT, Base, NamedObject, Read, SetHead
 from iptviz.nft.json_text import as_json
 from iptviz.records import NamedTuple
 
@@ -14,11 +15,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from iptviz.intake.remark import LineNote, Remark
-    from iptviz.nft.expressions import Element, Type
+    from iptviz.nft.expressions import Element
     from iptviz.nft.statements import Statement
 
-VERDICT: Type = ("verdict",)
-"""The type of the data of a verdict map."""
+__all__ = [
+    "VERDICT", "Base", "Chain", "ChainBody", "ChainReader", "NamedObject", "Read", "Rule", "Ruleset", "SetHead",
+    "SetOrMap", "SetReader", "Table",
+]  # fmt: skip
 
 
 class Ruleset:
@@ -45,7 +48,7 @@ class Ruleset:
         return self.tables.get((family, name))
 
     def __repr__(self) -> str:
-        return f"<Ruleset of {len(self.tables)} tables>"
+        return f"<Ruleset: {list(self.tables)}>"
 
 
 class Table:
@@ -79,26 +82,6 @@ class Table:
 
     def __repr__(self) -> str:
         return f"<Table {self.family} {self.name}>"
-
-
-class Base(NamedTuple):
-    """Where a chain is hooked in.
-
-    Attributes:
-        type: `filter`, `nat` or `route`.
-        hook: `prerouting`, `input`, `forward`, `output`, `postrouting`, `ingress` or `egress`.
-        priority: as the kernel has it; chains of lower ones are asked first. None where its name is not known.
-        policy: `accept` or `drop`: what becomes of packets that reach the end.
-        devices: those whose packets it sees, of ingress and egress alone.
-        flags: `offload`.
-    """
-
-    type: str
-    hook: str
-    priority: int | None
-    policy: str = "accept"
-    devices: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
 
 
 class ChainBody(NamedTuple):
@@ -172,13 +155,6 @@ class ChainReader(Protocol):
         """Return its rules and its comment."""
 
 
-class Read(NamedTuple):
-    """What is read of a rule's text."""
-
-    statements: tuple[Statement, ...]
-    comment: str | None = None
-
-
 class Rule:
     """A rule where it stands; two are equal when they stand in the same place of the same text.
 
@@ -239,25 +215,6 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"<Rule line {self.line}: {self.text}>"
-
-
-class SetHead(NamedTuple):
-    """What is said of a set beside its elements; times are in milliseconds.
-
-    Attributes:
-        key_type: the types of a key.
-        data_type: those of a map's data, `VERDICT` in a verdict map; None in a set.
-        flags: `constant`, `dynamic`, `interval`, `timeout`, in alphabetical order.
-        rest: what else is said, as it stands there (`auto-merge`, `policy memory`, `counter`).
-    """
-
-    key_type: Type
-    data_type: Type | None = None
-    flags: tuple[str, ...] = ()
-    timeout: int | None = None
-    size: int | None = None
-    comment: str | None = None
-    rest: tuple[str, ...] = ()
 
 
 class SetOrMap:
@@ -323,17 +280,3 @@ class SetReader(Protocol):
 
     def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
         """Yield elements with their lines: those in whose text a word stands."""
-
-
-class NamedObject(NamedTuple):
-    """What else a table holds: a counter, quota, limit, ct helper, ct timeout, flowtable, and so on.
-
-    `text` is what stands between its braces, as it stands there.
-    """
-
-    kind: str
-    name: str
-    text: str
-    line: int = 0
-    handle: int | None = None
-    comment: str | None = None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from iptviz.nft.model import Chain, ChainBody
 
-_REMEMBERED = 1 << 11
+_REMEMBERED = 1 << 9
 
 
 class Numbered:

@@ -29,9 +29,7 @@ def read_ruleset(data: bytes, source: str = "") -> Ruleset:
     else:
         ruleset = TextReader(cleaned.text).read()
     if not ruleset.tables:
-        raise NothingError(
-            "there is no table of nft in it", where=source, hint="run nft list ruleset as root"
-        )
+        raise NothingError("no nft tables found", where=source, hint="run nft list ruleset as root")
     ruleset.remarks[:0] = cleaned.repairs
     ruleset.notes[:0] = cleaned.notes
     for key in cleaned.managed & ruleset.tables.keys():

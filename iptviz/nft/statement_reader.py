@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from iptviz.nft.expressions import Expression
     from iptviz.nft.statements import Statement
 
-_REMEMBERED = 1 << 12
+_REMEMBERED = 1 << 9
 """So many rules are: programs write the same ones in many chains."""
 
 _OPERATORS = {
@@ -46,6 +46,7 @@ def read_rule(text: str, family: str) -> Read:
     words = Words(tokens_of(text))
     statements: list[Statement] = []
     comment = None
+    spans: list[tuple[int, int]] = []
     while words.peek() != END:
         start = words.at
         try:
@@ -55,14 +56,15 @@ def read_rule(text: str, family: str) -> Read:
             else:
                 statements.append(_statement(words, family))
         except NotReadError:
-            statements.append(_unread(words, start, text))
+            spans = spans or spans_of(text)
+            statements.append(_unread(words, start, text, spans))
     return Read(tuple(statements), comment)
 
 
 _RESUMED = VERDICTS | ACTIONS.keys() | {"counter", "comment"}
 
 
-def _unread(words: Words, start: int, text: str) -> Unread:
+def _unread(words: Words, start: int, text: str, spans: list[tuple[int, int]]) -> Unread:
     """Return what begins at a word, up to the next word that begins a statement for certain."""
     at, depth = start, 0
     while at < words.size:
@@ -72,7 +74,6 @@ def _unread(words: Words, start: int, text: str) -> Unread:
         depth += (word == "{") - (word == "}")
         at += 1
     words.at, words.depth = at, 0
-    spans = spans_of(text)
     return Unread(text[spans[start][0] : spans[at - 1][1]])
 
 

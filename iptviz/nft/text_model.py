@@ -37,7 +37,7 @@ class Pieces:
     def __init__(self, source: Numbered, place: int, *spans: Span) -> None:
         self.source = source
         self.place = place
-        self.spans = spans
+        self.spans = list(spans)
 
     @property
     def line(self) -> int:
@@ -46,7 +46,7 @@ class Pieces:
 
     def extend(self, *spans: Span) -> None:
         """Take another block, or another rule, at the end."""
-        self.spans = (*self.spans, *spans)
+        self.spans += spans
 
     def statements(self) -> Iterator[tuple[int, str]]:
         """Yield each statement, with the place where it begins."""
@@ -110,7 +110,7 @@ class SetPieces(Pieces):
         text = self.source.text
         found = [_ELEMENTS.search(text, *span) for span in self.spans]
         pairs = zip(self.spans, found, strict=True)
-        self.spans = tuple((span[0], one.start() if one else span[1]) for span, one in pairs)
+        self.spans = [(span[0], one.start() if one else span[1]) for span, one in pairs]
 
     def head(self, _found: SetOrMap) -> SetHead:
         """Return what is said beside the elements."""

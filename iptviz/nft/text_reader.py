@@ -67,15 +67,15 @@ class TextReader:
     def _table(self, found: re.Match[str]) -> int:
         table = self.drafts.table(found["family"] or "ip", found["name"], found.start("table"))
         table.handle = int(found["handle"]) if found["handle"] else table.handle
-        at = self._blank(found.end())
+        at = self._printed(table, self._blank(found.end()))
         while at < self.size:
-            at = self._printed(table, at)
             if self.text.startswith("}", at):
                 return at + 1
             inner = HEAD.match(self.text, at)
             if inner and inner["table"]:
                 break
-            at = self._blank(self._entry(table, inner) if inner else self._said(table, at))
+            at = self._entry(table, inner) if inner else self._said(table, at)
+            at = self._printed(table, self._blank(at))
         self._open("table", found)
         return at
 

@@ -19,7 +19,8 @@ _TOKEN = re.compile(
 
 def tokens_of(text: str) -> list[str]:
     """Return the words and signs of a text, without its comments."""
-    return [token for token in _TOKEN.findall(text) if not is_remark(token)]
+    tokens = _TOKEN.findall(text)
+    return [token for token in tokens if not is_remark(token)] if "#" in text else tokens
 
 
 def spans_of(text: str) -> list[tuple[int, int]]:

@@ -13,6 +13,7 @@ _DEEPEST = 24
 """So many brackets may stand within each other; nft itself refuses less."""
 
 END = ""
+_ENDS = (END,) * 5
 
 
 class NotReadError(Exception):
@@ -26,12 +27,12 @@ class Words:
 
     def __init__(self, words: list[str]) -> None:
         self.size = len(words)
-        self.words = [*words, END, END, END, END]
+        self.words = [*words, *_ENDS]
         self.at = 0
         self.depth = 0
 
     def peek(self, ahead: int = 0) -> str:
-        """Return the next word, or one of the three behind it; `END` behind the last."""
+        """Return the next word, or one of the few behind it; `END` behind the last."""
         return self.words[self.at + ahead]
 
     def take(self) -> str:
