@@ -117,7 +117,10 @@ _LINE = r"line \d+"
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 _UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables)"
-_CHAIN = "(?:(?:ip6?|inet) kube-proxy|nft|raw|mangle|nat|filter|security) [A-Za-z-]+"
+_CHAIN = (
+    "(?:(?:ip6? )?(?:raw|mangle|nat|filter|security) [A-Z]+"
+    "|(?:ip6? kube-proxy|(?:ip6?|inet) table-[a-z]+) (?:filter|nat)-[a-z-]+)"
+)
 _OWN_CHAINS = "[A-Z][A-Z-]*(?:, [A-Z][A-Z-]*)*"
 
 
@@ -330,7 +333,7 @@ CONDITION_KINDS = {
     "hook-order": ConditionKind(
         "the kernel asks {}", "the kernel does not ask {}",
         "two chains of one priority, each with its table: filter FORWARD before ip kube-proxy filter-forward",
-        details=(" before {}", r"[^ ]+ [^ ]+(?: [^ ]+)?"), plain=_CHAIN,
+        plain=f"{_CHAIN} before {_CHAIN}",
     ),
     "unseen-tables": ConditionKind(
         "tables not in the dump ({}) have no effect", "tables not in the dump ({}) have an effect",

@@ -235,7 +235,7 @@ class Hooks:
             first = one if self.rules[one.layer].backend == "legacy" else other
             first = other if self.rules[other.layer].backend == "legacy" else first
             return legacy_first == (first is one)
-        return not answered(Condition("hook-order", other.name, f"{one.name}"), answer)
+        return not answered(Condition("hook-order", f"{other.name} before {one.name}"), answer)
 
     def _seen_at(self, stage: Stage, packet: Packet) -> Packet:
         """Return the packet with the interfaces that it has at this point, told by counts of earlier tables."""

@@ -100,6 +100,10 @@ class NftListing:
             for name in (f"nft {table.family} {table.name}", f"nf_tables {table.name}")
         )
 
+    def has_of_iptables(self, name: str) -> bool:
+        """Whether the listing shows the table of iptables-nft that has a name."""
+        return (FAMILIES[self.family][0], name) in self.ruleset.tables
+
     @property
     def unasked(self) -> tuple[str, ...]:
         """Tables with rules that packets meet at devices, before all hooks or behind them."""

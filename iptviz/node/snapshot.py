@@ -45,9 +45,9 @@ class PlacedServer(NamedTuple):
 class Snapshot:
     """A node: `dumps`, the one that is obviously meant first, and `evidence` of other kinds.
 
-    `problems` are files that could not be read. What the evidence
-    says is read when it is asked for; None means that there is none of that kind, and what could not be read of
-    it is added to `evidence_problems`.
+    `problems` are files that could not be read. `shows_nft` says whether listings of nft are as nft wrote them.
+    What the evidence says is read when it is asked for; None means that there is none of that kind, and what
+    could not be read of it is added to `evidence_problems`.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class Snapshot:
         self.evidence = tuple(evidence)
         self._name = name
         self.problems = tuple(problems)
+        self.shows_nft = True
         self.evidence_problems: list[DumpError] = []
         self._read: dict[str, tuple[Any, ...]] = {}
         self._listings: dict[str, NftListing | None] = {}
@@ -101,7 +102,7 @@ class Snapshot:
         Raises:
             DumpError: a listing cannot be read.
         """
-        if not any(piece.kind == "nft" for piece in self.evidence):
+        if not self.shows_nft or not any(piece.kind == "nft" for piece in self.evidence):
             return None
         if family not in self._listings:
             from iptviz.node.listing import listing_of

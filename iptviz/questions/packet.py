@@ -155,6 +155,7 @@ def packet(
 
         rules.append(NftRules(listing.ruleset, family, listing.chains_elsewhere))
         beyond = (*beyond, *listing.unasked)
+        unseen = tuple(name for name in unseen if not listing.has_of_iptables(name))
     tracked = tracked_connections(snapshot, conntrack)
     asked, pasts, found = settled(asked, tracked, zones=_has_zones(dumps), required=conntrack is not None)
     if pasts is None and begins_none(asked, host):

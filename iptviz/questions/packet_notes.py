@@ -156,7 +156,7 @@ def packet_notes(
     is_error = start.state == "RELATED" and start.protocol in {None, *ERRORS}
     if (start.state == "ESTABLISHED" or is_error) and not (pasts and pasts.sure):
         yield remark("nat-decided-before", state=start.state)
-    yield from _table_notes(node, dumps, journey, hook) if is_dumped else ()
+    yield from _table_notes(node, dumps, journey, hook)
     yield from _set_notes(dumps, journey.hooks.host.sets)
     yield from _time_notes(outcomes, journey.hooks.host)
     yield from _setting_notes(journey, start, hook, outcomes)
@@ -229,11 +229,15 @@ def _table_notes(node: Snapshot, dumps: Sequence[Dump], journey: Journey, hook: 
     Nothing is said of those that are not among the tables that evidence beside the dumps shows.
     """
     tables = {stage.table for stage in STAGES[hook]} - {""}
-    if not journey.hooks.granted and not any(
-        dump.tables[stage.table].rules_of(stage.chain)
-        for dump in dumps
-        for stage in STAGES[hook]
-        if stage.table in dump.tables
+    if (
+        len(dumps) == len(journey.hooks.rules)
+        and not journey.hooks.granted
+        and not any(
+            dump.tables[stage.table].rules_of(stage.chain)
+            for dump in dumps
+            for stage in STAGES[hook]
+            if stage.table in dump.tables
+        )
     ):
         yield remark("policies-alone", hook=hook)
     there = {name for dump in dumps for name in dump.tables}
@@ -242,7 +246,7 @@ def _table_notes(node: Snapshot, dumps: Sequence[Dump], journey: Journey, hook: 
         for name in ("mangle", "nat", "filter")
         if name in tables and name not in there and name not in journey.hooks.unseen
     )
-    if missing and not any(map(node.tables_elsewhere, dumps)):
+    if dumps and missing and not any(map(node.tables_elsewhere, dumps)):
         yield remark("tables-taken-as-empty", tables=missing)
     unseen = tuple(name for name in journey.hooks.unseen if name in tables)
     if unseen:

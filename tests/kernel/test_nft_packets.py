@@ -93,9 +93,14 @@ def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, .
         for one in outcomes
         for need in (*one.when, *one.first)
         if need.condition.kind == "hook-order"
-        for first in [order.index(need.condition.value) > order.index(need.condition.details)]
+        for first in [_is_later(*need.condition.value.split(" before "), order)]
     )
     return iptviz.packet(node, **question, assume=(*given, *known)).outcomes if known else outcomes
+
+
+def _is_later(chain: str, other: str, order: list[str]) -> bool:
+    """Whether a chain was registered after another one."""
+    return order.index(chain) > order.index(other)
 
 
 def trouble_with(sent: Sent, outcomes: Sequence[Outcome], counts: Rules, there: Seen | None) -> str:
