@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from itertools import cycle
+from itertools import combinations, cycle
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -76,8 +76,15 @@ def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, .
     node = load_node(*([dump.encode()] if dump else []), text.encode())
     family = "ipv6" if ":" in str(question["dst"]) else "ipv4"
     ruleset = read_ruleset(text.encode())
-    tracks = NftRules(ruleset, family).wants_tracking or known_of_tracking(*node.dumps) == ()
+    rules = NftRules(ruleset, family)
+    tracks = rules.wants_tracking or known_of_tracking(*node.dumps) == ()
     given = () if tracks else ("this node does not track connections",)
+    given += tuple(
+        f"the kernel does not ask {one.table} {one.chain} before {other.table} {other.chain}"
+        for one, other in combinations(rules.bases, 2)
+        if (one.hook, one.priority, one.type == "nat") == (other.hook, other.priority, other.type == "nat")
+        if one.table != other.table and not dump
+    )
     outcomes = iptviz.packet(node, **question, assume=given).outcomes
     order = [
         f"{table.name} {chain}"
