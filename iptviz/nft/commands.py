@@ -54,19 +54,20 @@ def _table(drafts: Drafts, command: re.Match[str]) -> Table:
 
 def _add(drafts: Drafts, command: re.Match[str], argument: Span | None) -> bool:
     what, name = command["what"], command["name"]
+    if what == "rule" and name:
+        return _rule(drafts, command, argument)
+    braced = drafts.source.text.startswith("{", command.end())
+    if argument is not None and not braced and drafts.source.text[slice(*argument)].strip():
+        return False  # words that nothing is made of
     if what == "table":
-        return bool(_table(drafts, command))
+        return name is None and bool(_table(drafts, command))
     if not what or not name:
         return False
-    if what == "rule":
-        return _rule(drafts, command, argument)
-    if what == "element":
-        if argument is not None:
-            drafts.set(_table(drafts, command), unquoted(name), command.start()).added.append(argument)
-        return argument is not None
-    braced = drafts.source.text.startswith("{", command.end())
-    drafts.add(_table(drafts, command), what, name, command.start(), argument if braced else None)
-    return True
+    if what != "element":
+        drafts.add(_table(drafts, command), what, name, command.start(), argument if braced else None)
+    elif argument is not None and braced:
+        drafts.set(_table(drafts, command), unquoted(name), command.start()).added.append(argument)
+    return what != "element" or braced
 
 
 def _rule(drafts: Drafts, command: re.Match[str], argument: Span | None) -> bool:
