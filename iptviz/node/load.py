@@ -214,6 +214,8 @@ def _texts_of(origin: DumpLike, max_size: int, progress: Progress) -> FoundTexts
 
 def _read(source: Source, side: str | None) -> tuple[Text, list[Evidence]]:
     """Read a text as dumps and as evidence; lines that are the one are not looked at for the other."""
+    if side is None and (listed := _nft_alone(source)):
+        return read_text(b"", source.inside), listed
     text = read_text(source.data, source.inside, side)
     if text.dumps and not any(note.reason == "no-part" for note in text.notes):
         return text, []  # nothing but dumps, and perhaps the commands that printed them
@@ -227,6 +229,21 @@ def _read(source: Source, side: str | None) -> tuple[Text, list[Evidence]]:
     if text.dumps and sections:
         text = read_text(without(inner.data, sections), source.inside, side)._replace(raw=source.data)
     return text, [Evidence(section.kind or "", inner, section) for section in sections]
+
+
+_NFT = (b"table ", b'{"nftables"', b'{ "nftables"')
+
+
+def _nft_alone(source: Source) -> list[Evidence]:
+    """Return the listing of nft that a whole text is: nobody looks for rules of iptables in each line of it."""
+    if not source.data.startswith(_NFT) or holds_dump(source.data):
+        return []
+    from iptviz.node.evidence import Evidence
+
+    sections = _evidence_in(source)
+    if [section.kind for section in sections] != ["nft"]:
+        return []
+    return [Evidence("nft", source, section) for section in sections]
 
 
 def _evidence_in(source: Source) -> list[Section]:

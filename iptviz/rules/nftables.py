@@ -14,7 +14,7 @@ from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from iptviz.nft.model import Chain, Rule, Ruleset, Table
     from iptviz.rules.form import RuleTable
@@ -37,7 +37,7 @@ class NftTable:
 
     granted: tuple[str, ...] = ()
 
-    def __init__(self, table: Table, family: str, counts: int) -> None:
+    def __init__(self, table: Table, family: str, counts: Callable[[], int]) -> None:
         self.table = table
         self.name = table_name(table)
         self.family = family
@@ -162,7 +162,7 @@ class NftRules:
             if table.family in _FAMILIES[family] and "dormant" not in table.flags
         ]
         self.tables: Mapping[str, RuleTable] = {
-            table_name(table): NftTable(table, family, self._counts) for table in self._own
+            table_name(table): NftTable(table, family, self._count) for table in self._own
         }
 
     @cached_property
@@ -180,6 +180,9 @@ class NftRules:
             BaseChain(table, name, base.type, base.hook.upper(), base.priority or 0, place)
             for place, (table, name, base) in enumerate(found)
         )
+
+    def _count(self) -> int:
+        return self._counts
 
     @cached_property
     def _counts(self) -> int:

@@ -251,7 +251,7 @@ def _chance(match: Match, scope: Scope) -> Test | None:
     """Return the test of a number that is drawn; None for anything else."""
     left = match.left
     drawn = _drawn(left)
-    if drawn is None or (isinstance(left, Numgen) and left.mode == "inc" and scope.counts > 1):
+    if drawn is None or (isinstance(left, Numgen) and left.mode == "inc" and scope.counts() > 1):
         return None
     offset, count = drawn
     numbers = _constants_drawn(match, scope, offset + count - 1)

@@ -46,7 +46,7 @@ def lookup(
     elements = scope.elements(found) if drawn_of(key) or isinstance(key, Hash) else ()
     if isinstance(key, Hash):
         return FewParts(_hashed(key, elements or (), make))
-    if drawn_of(key) and not (isinstance(key, Numgen) and key.mode == "inc" and scope.counts > 1):
+    if drawn_of(key) and not (isinstance(key, Numgen) and key.mode == "inc" and scope.counts() > 1):
         return FewParts(_drawn(key, elements or (), make))
     return ElementParts(key, found, scope, make)
 

@@ -8,6 +8,8 @@ from iptviz.nft.expressions import AnonymousSet, Element, SetReference
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from iptviz.nft.model import SetOrMap, Table
 
 DYNAMIC = {"dynamic", "timeout"}
@@ -16,12 +18,12 @@ DYNAMIC = {"dynamic", "timeout"}
 class Scope(NamedTuple):
     """The table of a rule, and the family of the packets, `ipv4` or `ipv6`, that it is made for.
 
-    `counts` is how many rules of the rule set count packets (`numgen inc`): of one, the shares are known.
+    `counts` tells how many rules of the rule set count packets (`numgen inc`): of one, the shares are known.
     """
 
     table: Table
     family: str
-    counts: int = 0
+    counts: Callable[[], int]
 
     @property
     def version(self) -> int:
