@@ -78,7 +78,7 @@ def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, .
     ruleset = read_ruleset(text.encode())
     rules = NftRules(ruleset, family)
     tracks = rules.wants_tracking or known_of_tracking(*node.dumps) == ()
-    given = () if tracks else ("this node does not track connections",)
+    given: tuple[str, ...] = () if tracks else ("this node does not track connections",)
     given += tuple(
         f"the kernel does not ask {one.table} {one.chain} before {other.table} {other.chain}"
         for one, other in combinations(rules.bases, 2)
@@ -86,7 +86,7 @@ def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, .
         if one.table != other.table and not dump
     )
     outcomes = iptviz.packet(node, **question, assume=given).outcomes
-    order = [
+    order: list[str] = [
         f"{table.name} {chain}"
         for one in node.dumps
         for table in one.tables.values()
@@ -100,13 +100,14 @@ def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, .
         for one in outcomes
         for need in (*one.when, *one.first)
         if need.condition.kind == "hook-order"
-        for first in [_is_later(*need.condition.value.split(" before "), order)]
+        for first in [_is_first(need.condition.value, order)]
     )
     return iptviz.packet(node, **question, assume=(*given, *known)).outcomes if known else outcomes
 
 
-def _is_later(chain: str, other: str, order: list[str]) -> bool:
-    """Whether a chain was registered after another one."""
+def _is_first(value: str, order: list[str]) -> bool:
+    """Whether the first of two chains was registered after the other one, and so is asked before it."""
+    chain, _, other = value.partition(" before ")
     return order.index(chain) > order.index(other)
 
 
