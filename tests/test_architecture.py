@@ -21,7 +21,7 @@ ORDER = (
     {"grammar"},
     {"source", "listing"},
     {"intake"},
-    {"dump", "supplied"},
+    {"dump", "supplied", "nft"},
     {"ipset"},
     {"node"},
     {"cluster"},

@@ -202,6 +202,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "lines-unpacked": "line numbers are those of the unpacked text",
     "side-read": "this is a diff: using its {side} side (--side {other_side} for the other)",
     "grep-colours": "colour codes of grep removed",
+    "nft-block-open": "the end of {kind} {name} is missing: the listing may be cut there",
+    "nft-json-open": "the JSON of nft has no end: it may be cut there",
     "lines-left-out": _lines_left_out,
     "lines-repaired": _lines_repaired,
 }
@@ -218,6 +220,7 @@ LINES = {
     "listing-without-chain": "rows of iptables -L without the line `Chain NAME`: chain unknown",
     "chain-repeated": "chain repeated: counted once",
     "no-part": "not iptables output",
+    "not-nft": "not nft output",
     "commit-outside": "COMMIT outside any table",
     "message-within": "removed a message of a program within the line",
     "joined": "joined a wrapped line",

@@ -12,13 +12,14 @@ from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import (
     Shape,
     condition_shape,
-    dump_shape,
     findings_shape,
     left_open_shape,
     number_shape,
     several_shape,
     share_shape,
+    source_shape,
 )
+from iptviz.dump.model import Dump
 from iptviz.engine.path import MISSED, POLICY, steps_of
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.xtables.address import split_endpoint
@@ -35,8 +36,9 @@ def document(result: PacketResult) -> dict[str, Any]:
     """Return `result` as `iptviz.packet.v1`."""
     return {
         "schema": "iptviz.packet.v1",
-        "dump": dump_shape(result.dump, complete=result.complete),
+        "dump": source_shape(result.dump, complete=result.complete),
         **several_shape(result.snapshot),
+        **_listing(result),
         "packet": _packet(result.asked, result.hook),
         "assumed": list(map(condition_shape, result.given)),
         **left_open_shape(result.left_open),
@@ -44,6 +46,20 @@ def document(result: PacketResult) -> dict[str, Any]:
         "notes": sentences(result.notes),
         "findings": findings_shape(result.findings, result.snapshot),
     }
+
+
+def _listing(result: PacketResult) -> Shape:
+    """Return the field `nft`, the listing of which tables are asked beside those of dumps; else nothing."""
+    beside = [source for source in result.sources[1:] if not isinstance(source, Dump)]
+    return {"nft": source_shape(beside[0], complete=beside[0].complete)} if beside else {}
+
+
+def _source(result: PacketResult, step: Step) -> Shape:
+    """Return the dump of a step by its number, where there are several, or the listing by its file."""
+    source = result.sources[step.layer]
+    if isinstance(source, Dump):
+        return number_shape(result.snapshot, source)
+    return {"source": source.source} if len(result.sources) > 1 else {}
 
 
 def _packet(packet: Packet, hook: str) -> Shape:
@@ -60,16 +76,14 @@ def _outcome(result: PacketResult, outcome: Outcome) -> Shape:
         "when": [condition_shape(need) for need in outcome.when],
         "first": [condition_shape(need) for need in outcome.first],
         "route": outcome.route or None,
-        "line": outcome.by.line if outcome.by else None,
+        "line": (outcome.by.line or None) if outcome.by else None,
         "text": outcome.by.text if outcome.by else None,
         "dnat": outcome.packet.dnat,
         **_pod(result.snapshot, outcome.packet.dnat),
         "snat": outcome.packet.snat,
         "mark": outcome.packet.mark.text,
         "mark_bits": outcome.packet.mark.label,
-        "path": [
-            step_shape(step) | number_shape(result.snapshot, result.dumps[step.layer]) for step in steps
-        ],
+        "path": [step_shape(step) | _source(result, step) for step in steps],
         "path_complete": complete,
         "path_of": [condition_shape(need) for need in outcome.client],
     }
@@ -106,7 +120,7 @@ def step_shape(step: Step) -> Shape:
         "table": step.table,
         "chain": step.chain,
         "rule": rule.number if rule else None,
-        "line": rule.line if rule else None,
+        "line": (rule.line or None) if rule else None,
         "effect": effect_text(step),
         "text": rule.text if rule else None,
     }

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iptviz.grammar.parts import Counters
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.names import ServiceName
+    from iptviz.node.listing import RuleSource
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import Decider
 
@@ -28,6 +29,24 @@ Shape = dict[str, Any]
 
 MOST_EVIDENCE = 20
 """So many pieces of evidence are shown of one finding."""
+
+
+def source_shape(source: RuleSource, *, complete: bool) -> Shape:
+    """Return the shape `dump` of a dump, or of a listing of nft; how that keeps services is not told."""
+    from iptviz.dump.model import Dump
+
+    if isinstance(source, Dump):
+        return dump_shape(source, complete=complete)
+    return {
+        "source": source.source,
+        "family": source.family,
+        "tool": source.tool,
+        "backend": source.backend,
+        "mode": None,
+        "tables": list(source.tables),
+        "rules": source.rule_count,
+        "complete": complete,
+    }
 
 
 def dump_shape(dump: Dump, *, complete: bool) -> Shape:
@@ -54,7 +73,7 @@ def mode_shape(dump: Dump) -> str | None:
 
 def several_shape(node: Snapshot | None) -> Shape:
     """Return the field `dumps`, where a node has several; elsewhere nothing."""
-    if node is None or len(node.dumps) == 1:
+    if node is None or len(node.dumps) <= 1:
         return {}
     return {
         "dumps": [dump_shape(dump, complete=dump.complete) | {"number": dump.number} for dump in node.dumps]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import UNKNOWN, Effect, GoOn, Stop, TargetCall, UndecidedError
 from iptviz.engine.targets.table import apply_target
-from iptviz.rules.form import NOTHING, UNCLEAR, is_granted
+from iptviz.rules.form import ASK, NOTHING, UNCLEAR, is_granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -33,6 +33,8 @@ def effect_of(
     """
     if rule.action.kind == NOTHING:
         return GoOn(packet, "counted")
+    if rule.action.kind == ASK:
+        return GoOn(packet, "")
     if rule.action.kind == UNCLEAR:
         return _unread(rule, packet, answer)
     if rule.jump is not None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from iptviz.engine.packet import Packet
     from iptviz.engine.regions import Region
     from iptviz.engine.unknowns import Unknowns
-    from iptviz.rules.form import CompiledRule, RuleTable
+    from iptviz.rules.form import CompiledRule, Parts, RuleTable
 
 
 class Request(NamedTuple):
@@ -191,7 +191,33 @@ class Chains:
             return called if rule.goto else self.diagrams.replaced(called, self._come_back)
         if rule.action.kind == RETURN:
             return leaf(Left(packet))
-        return self.unknowns.explored(lambda answer: leaf(self._acted(rule, packet, answer)))
+        acted = self.unknowns.explored(lambda answer: leaf(self._acted(rule, packet, answer)))
+        if rule.more is None:
+            return acted
+        parts: dict[int, int] = {}
+        for number in self.diagrams.leaves(acted):
+            says = self.diagrams.says(number)
+            if isinstance(says, On):
+                parts[number] = yield from self._within(rule.more, says.packet)
+        return self.diagrams.replaced(acted, lambda number: parts.get(number, number))
+
+    def _within(self, parts: Parts, packet: Packet) -> _Walk:
+        """Return what the parts of a rule do to a packet, of which the first that matches takes it."""
+        on = self.diagrams.leaf(On(packet))
+        last = on
+        steps: list[Step] = []
+        for part in parts.towards(packet.destination, packet.destination_port):
+            truth = _ASKED if part.records else rule_truth(part, packet, self.host)
+            needs = self._needs(truth.needs) if truth.chance else None
+            if needs is None:
+                continue
+            then = yield from (self._in_turn if part.records else self._then)(part, packet)
+            step = Step(*needs, truth.chance, then, goes_on=False)
+            if step.decides:
+                last = then
+                break
+            steps.append(step)
+        return together(self.diagrams, steps, last, on)
 
     def _in_turn(self, rule: CompiledRule, packet: Packet) -> _Walk:
         """Return what happens to packets at a rule that may change lists, be it that it does not match."""

@@ -117,6 +117,10 @@ _LINE = r"line \d+"
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 _UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables)"
+_CHAIN = (
+    "(?:(?:ip6? )?(?:raw|mangle|nat|filter|security) [A-Z]+"
+    "|(?:ip6? kube-proxy|(?:ip6?|inet) table-[a-z]+) (?:filter|nat)-[a-z-]+)"
+)
 _OWN_CHAINS = "[A-Z][A-Z-]*(?:, [A-Z][A-Z-]*)*"
 
 
@@ -325,6 +329,11 @@ CONDITION_KINDS = {
     "backend-order": ConditionKind(
         "legacy table {} runs before that of nf_tables", "legacy table {} runs after that of nf_tables",
         "a table that both backends have: nat", plain=_TABLE,
+    ),
+    "hook-order": ConditionKind(
+        "the kernel asks {}", "the kernel does not ask {}",
+        "two chains of one priority, each with its table: filter FORWARD before ip kube-proxy filter-forward",
+        plain=f"{_CHAIN} before {_CHAIN}",
     ),
     "unseen-tables": ConditionKind(
         "tables not in the dump ({}) have no effect", "tables not in the dump ({}) have an effect",

@@ -145,7 +145,8 @@ Protocol and destination first: kube-proxy's rules tell services apart by them, 
 """
 
 OF_THE_NODE = (
-    "unseen-tables", "unseen-chains", "backend-order", "tracking", "untracked-type", "rewriting", "nat-helper",
+    "unseen-tables", "unseen-chains", "backend-order", "hook-order", "tracking", "untracked-type", "rewriting",
+    "nat-helper",
 )  # fmt: skip
 """Questions that no packet answers; they come before all fields."""
 

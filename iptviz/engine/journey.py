@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
     from iptviz.engine.condition import Condition
-    from iptviz.engine.hooks import Hooks, Stage, Turn
+    from iptviz.engine.hooks import Hooks
     from iptviz.engine.marks import Mark
     from iptviz.engine.packet import Packet
+    from iptviz.engine.stages import Stage, Turn
     from iptviz.engine.unknowns import Unknowns
 
     Answer = Callable[[Condition], bool | None]
@@ -90,7 +91,7 @@ class Journey:
     def chains(self, layer: int, stage: Stage) -> Chains:
         """Return the chains of a table that are entered by a stage."""
         table = self.hooks.rules[layer].tables[stage.table]
-        return Chains(self.unknowns, table, stage.chain, self.hooks.host, self.broken)
+        return Chains(self.unknowns, table, stage.point, self.hooks.host, self.broken)
 
     def _from(self, place: int, packet: Packet, turns: Sequence[Turn], by: object = None) -> int:
         """Return what becomes of a packet at the turn at `place`; `by` let it through the one before."""
@@ -113,7 +114,7 @@ class Journey:
             return diagrams.leaf(self.ended("DROP", move.packet, move.why))
         if isinstance(move, Unseen):
             return diagrams.leaf(NOT_FOLLOWED)
-        stage = turns[place].stage
+        stage = move.stage
         table = self.hooks.rules[move.layer].tables[stage.table]
         policy = table.policy(stage.chain)
         shown = policy is not None or stage.chain not in table.granted

@@ -9,6 +9,7 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from iptviz.engine.condition import Condition
     from iptviz.engine.packet import Packet
+    from iptviz.engine.stages import Stage
 
 
 class On(NamedTuple):
@@ -31,10 +32,11 @@ class Unseen(NamedTuple):
 
 
 class Enter(NamedTuple):
-    """A built-in chain of the dump at place `layer` is asked about `packet`."""
+    """A chain that a hook leads to, of the rules at place `layer`, is asked about `packet`."""
 
     layer: int
     packet: Packet
+    stage: Stage
 
 
 Move = On | Lost | Unseen | Enter

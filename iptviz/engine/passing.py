@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
     from iptviz.engine.answers import Answers
-    from iptviz.engine.hooks import Stage, Turn
     from iptviz.engine.journey import Journey
     from iptviz.engine.packet import Packet
+    from iptviz.engine.stages import Stage, Turn
 
 
 def passed(journey: Journey, packet: Packet, hook: str, witness: Answers) -> dict[End, Reaching]:
@@ -40,7 +40,7 @@ def passed(journey: Journey, packet: Packet, hook: str, witness: Answers) -> dic
 
 def _translation(stage: Stage, before: Packet, after: Packet) -> Step | None:
     """Return the step in which nat does to a packet what it does to all of its connection; None for another."""
-    if stage.table != "nat" or before is after:
+    if not stage.is_nat or before is after:
         return None
     changed = {"destination": (before.dnat, after.dnat), "source": (before.snat, after.snat)}
     texts = [f"{side} becomes {to}" for side, (was, to) in changed.items() if to is not None and to != was]
@@ -68,16 +68,17 @@ class _Passing:
             step = Step("", "routing", None, move.why, move.packet, kind=ROUTING)
             self._end(End("DROP", None, move.packet), reaching, Path(None, step), CERTAIN)
         elif isinstance(move, Enter):
-            self._enter(turn.stage, move, reaching, here)
+            self._enter(move, reaching, here)
         else:
             raise UndecidedError(move.taken)
 
-    def _enter(self, stage: Stage, move: Enter, reaching: Reaching, here: dict[Packet, Reaching]) -> None:
+    def _enter(self, move: Enter, reaching: Reaching, here: dict[Packet, Reaching]) -> None:
+        stage = move.stage
         key = move.layer, stage
         table = self.journey.hooks.rules[move.layer].tables[stage.table]
         if key not in self._walks:
             self._walks[key] = Walk(
-                table, stage.chain, self.journey.hooks.host, self.journey.broken, self.witness, move.layer
+                table, stage.point, self.journey.hooks.host, self.journey.broken, self.witness, move.layer
             )
         passed = self._walks[key].run(Request(stage.chain, move.packet))
         self.rounded = self.rounded or self._walks[key].rounded

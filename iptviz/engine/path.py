@@ -25,7 +25,8 @@ class Step(NamedTuple):
 
     `effect` is what a rule that matched did, what a rule that did not match failed on, the policy, or what
     routing did; `kind` tells these apart. `ends` says that the table ended here. `layer` is the place of the dump
-    among those that the packet passes.
+    among those that the packet passes. `into` is the chain that the rule enters, `back` says whether the next
+    rule is asked after that, or after what the rule did.
     """
 
     table: str
@@ -36,6 +37,8 @@ class Step(NamedTuple):
     ends: bool = False
     kind: str = MATCHED
     layer: int = 0
+    into: str = ""
+    back: bool = True
 
 
 class Either(NamedTuple):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from iptviz.engine.host import Host
     from iptviz.engine.meanings.truth import RuleTruth
     from iptviz.engine.packet import Note, Packet
-    from iptviz.rules.form import CompiledRule, Place, RuleTable
+    from iptviz.rules.form import CompiledRule, Parts, Place, RuleTable
 
 
 class Reaching(NamedTuple):
@@ -87,11 +87,31 @@ class Walked:
         self.notes: dict[Note, Fraction] = {}
         self.most_bits = MOST_CASCADE_BITS
 
+    @property
+    def onward(self) -> dict[Packet, Reaching]:
+        """The packets that a rule has taken and that go on."""
+        return self.here
+
     def leave(self) -> None:
         """Let what goes on leave the chain."""
         for packet, reaching in self.here.items():
             add(self.left, packet, reaching)
         self.here = {}
+
+
+class WalkedParts(Walked):
+    """What happens in the parts of a rule: `done` are packets that one took, and that go on behind the rule."""
+
+    __slots__ = ("done",)
+
+    def __init__(self, packet: Packet) -> None:
+        super().__init__(packet)
+        self.done: dict[Packet, Reaching] = {}
+
+    @property
+    def onward(self) -> dict[Packet, Reaching]:
+        """The packets that a part has taken and that go on."""
+        return self.done
 
 
 Key = TypeVar("Key", "Packet", End)
@@ -127,6 +147,13 @@ class _Called(NamedTuple):
     text: str
 
 
+class _Parted(NamedTuple):
+    """What the parts of a rule have made of a packet, after its action, of which `text` tells if it does any."""
+
+    walked: WalkedParts
+    text: str
+
+
 class Taken(NamedTuple):
     """What a rule takes of the packets that reach it by `path`: `chance` of the share `before` like `packet`."""
 
@@ -138,7 +165,7 @@ class Taken(NamedTuple):
     share: Fraction
 
 
-Action = Effect | Back | _Called
+Action = Effect | Back | _Called | _Parted
 
 
 class Took(NamedTuple):
@@ -156,7 +183,7 @@ def _reached(action: Action | None) -> str:
     """Return how far packets go that a rule takes: to rules of this table, of later ones, or no further."""
     if isinstance(action, Stop):
         return COUNTED_LATER if action.verdict == "ACCEPT" else ""
-    if not isinstance(action, _Called) or action.walked.left:
+    if not isinstance(action, _Called) or action.walked.left:  # of parts, some go on
         return COUNTED
     return COUNTED_LATER if any(end.verdict == "ACCEPT" for end in action.walked.ends) else ""
 
@@ -271,7 +298,19 @@ class Walk:
             return _Called(called, rule.goto, f"{'goto' if rule.goto else 'jump'} {callee}")
         if rule.action.kind == RETURN:
             return Back(packet, "RETURN")
-        return effect_of(rule, packet, self.hook, self.host, self.witness.answer)
+        effect = effect_of(rule, packet, self.hook, self.host, self.witness.answer)
+        if rule.more is None or isinstance(effect, Stop):
+            return effect
+        return _Parted((yield from self._within(rule.more, effect.packet)), effect.text)
+
+    def _within(self, parts: Parts, packet: Packet) -> Generator[Request, Walked, WalkedParts]:
+        """Return what the parts of a rule do to a packet."""
+        walked = WalkedParts(packet)
+        for part in parts.towards(packet.destination, packet.destination_port):
+            yield from self._apply(part, walked)
+            if not walked.here:
+                break
+        return walked
 
     def broken_jump(self, rule: CompiledRule, packet: Packet) -> Action:
         """Return what happens to a packet at a jump that cannot be taken."""
@@ -284,39 +323,62 @@ class Walk:
         called = None
         if isinstance(action, _Called):
             called = action.walked
-            self._commit_call(walked, reaching, action)
+            self._commit_call(walked, reaching, called, walked.left if action.goto else walked.onward)
+        elif isinstance(action, _Parted):
+            self._commit_parts(walked, reaching, action.walked)
         elif isinstance(action, Stop):
             by = None if is_granted(rule.place) else rule.place
             add(walked.ends, End(action.verdict, by, action.packet), reaching)
         else:
-            add(walked.left if isinstance(action, Back) else walked.here, action.packet, reaching)
+            add(walked.left if isinstance(action, Back) else walked.onward, action.packet, reaching)
         self.passed(walked, taken, called)
 
     def path(self, taken: Taken, action: Action) -> Path | None:
         """Return the way of what a rule took: one that is taken for granted is no step that could be shown."""
-        if is_granted(taken.rule.place):
-            return taken.path
+        if is_granted(taken.rule.place) or not action.text:
+            return taken.path  # nor is one that only asks
         rule, ends = taken.rule, isinstance(action, Stop)
         step = Step(
-            self.table.name, rule.chain, rule.place, action.text, taken.packet, ends=ends, layer=self.layer
-        )
+            self.table.name, rule.chain, rule.place, action.text, taken.packet, ends=ends, layer=self.layer,
+            into=rule.jump or "", back=not (rule.goto or rule.action.kind == RETURN),
+        )  # fmt: skip
         return joined(taken.path, step)
 
     def passed(self, walked: Walked, taken: Taken, called: Walked | None) -> None:
         """Note that a rule took its share; `called` is what happened in the chain that it enters."""
 
-    def _commit_call(self, walked: Walked, reaching: Reaching, called: _Called) -> None:
+    def _commit_parts(self, walked: Walked, reaching: Reaching, parts: WalkedParts) -> None:
+        for packet, way in parts.done.items():
+            add(parts.here, packet, way)
+        left, parts.left, parts.here = parts.left, parts.here, {}
+        self._commit_call(walked, reaching, parts, walked.onward, left)
+
+    def _commit_call(
+        self,
+        walked: Walked,
+        reaching: Reaching,
+        called: Walked,
+        where: dict[Packet, Reaching],
+        returned: dict[Packet, Reaching] | None = None,
+    ) -> None:
+        """Put what happened in a chain, or in parts, where it belongs: what left it to `where`.
+
+        `returned` is what leaves the calling chain, too.
+        """
         whole = reaching.share
-        ends = [(end, *product(whole, way.share), way.path) for end, way in called.walked.ends.items()]
-        backs = [(packet, *product(whole, way.share), way.path) for packet, way in called.walked.left.items()]
+        ends = [(end, *product(whole, way.share), way.path) for end, way in called.ends.items()]
+        backs = [
+            ((packet, to), *product(whole, way.share), way.path)
+            for to, ways in ((where, called.left), (walked.left, returned or {}))
+            for packet, way in ways.items()
+        ]
         if not all(exact for _, _, exact, _ in (*ends, *backs)):
             self.rounded = True
             ends, backs = _summing_up(whole, ends, backs)
         for end, share, _, path in ends:
             add(walked.ends, end, Reaching(share, joined(reaching.path, path)))
-        where = walked.left if called.goto else walked.here
-        for packet, share, _, path in backs:
-            add(where, packet, Reaching(share, joined(reaching.path, path)))
+        for (packet, to), share, _, path in backs:
+            add(to, packet, Reaching(share, joined(reaching.path, path)))
 
 
 def _summing_up(whole: Fraction, ends: list, backs: list) -> tuple[list, list]:  # type: ignore[type-arg]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from iptviz.errors import NothingError
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.node.kinds import KINDS, is_partial, table_of
 from iptviz.node.sections import Section, sections_of, text_of
@@ -207,39 +208,22 @@ class TableThere(NamedTuple):
         return f"{backend} {self.name}" if self.is_of_iptables else f"nft {self.family} {self.name}"
 
 
-_NFT_TABLE = re.compile(
-    r"^table (?P<family>ip6?|inet) (?P<name>\S+) \{(?P<body>.*?)^\}", re.MULTILINE | re.DOTALL
-)
-_NFT_JSON_TABLE = re.compile(
-    r'"table":\s*\{\s*"family":\s*"(?P<family>ip6?|inet)",\s*"name":\s*"(?P<name>[^"]*)"'
-)
-_NO_RULE = re.compile(
-    r"\s*(?:(?:chain|set|map|flowtable|type|flags|size|elements|comment) .*|policy accept;|#.*|\})?"
-)
+_MET = frozenset({"ip", "ip6", "inet"})
+"""The families of tables that packets of IP meet."""
 
 
 def _nft_tables(evidence: Evidence) -> frozenset[TableThere]:
     """Return the tables of nft; of what is in them, only whether there are rules behind a hook."""
-    text = evidence.file.text
+    from iptviz.nft.read import read_ruleset
+
+    section = evidence.section
+    try:
+        tables = read_ruleset(evidence.source.data[section.start : section.end]).tables.values()
+    except NothingError:
+        return frozenset()
     return frozenset(
-        (
-            *(
-                TableThere(found["family"], found["name"], _acts(found["body"]))
-                for found in _NFT_TABLE.finditer(text)
-            ),
-            *(
-                TableThere(found["family"], found["name"], acts=True)
-                for found in _NFT_JSON_TABLE.finditer(text)
-            ),
-        )
+        TableThere(table.family, table.name, table.acts) for table in tables if table.family in _MET
     )
-
-
-def _acts(body: str) -> bool:
-    """Whether a table has a chain with a hook, and any rule, or a policy that drops."""
-    hooked = re.search(r"^\s*type \w+ hook ", body, re.MULTILINE) is not None
-    ruled = any(_NO_RULE.fullmatch(line) is None for line in body.split("\n"))
-    return hooked and (ruled or "policy drop;" in body)
 
 
 def _table_names(evidence: Evidence) -> frozenset[TableThere]:

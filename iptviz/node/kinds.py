@@ -90,7 +90,7 @@ KINDS: dict[str, EvidenceKind] = {
         r"table (?:ip6?|inet|arp|bridge|netdev) \S+ \{",
         r'\s*\{\s*"nftables":',
         partial=r"\blist (?!ruleset)|\blist ruleset \S|^nftables-(?:ip6?|inet|arp|bridge|netdev)-",
-        tells="names of tables",
+        tells="tables of nft",
     ),
     "ipvs": EvidenceKind(
         "ipvsadm -Ln",

@@ -99,7 +99,10 @@ def load_node(
     """
     found = find_in(*origins, max_size=max_size, side=side, progress=progress)
     if not found.dumps:
-        raise nothing_in(found)
+        listed = _listed(found, node)
+        if listed is None:
+            raise nothing_in(found)
+        return listed
     first = found.dumps[0]
     alone = not (first.siblings or found.evidence or first.namespace)
     if alone and number in {None, 1} and (node is None or may_be_nameless):
@@ -117,6 +120,23 @@ def load_node(
     chosen = choose_node(groups, found.name, node or (node_hint if len(groups) > 1 else None))
     dumps = settle(chosen.dumps, found.name, family)
     return Snapshot(dumps, chosen.evidence, name=chosen.name, problems=found.problems)
+
+
+def _listed(found: FoundIn, node: str | None) -> Snapshot | None:
+    """Return the node that a listing of nft tells of; None without any.
+
+    Raises:
+        DumpError: it is not clear which node is meant.
+    """
+    own = [piece for piece in found.evidence if piece.namespace is None]
+    if not any(piece.kind == "nft" for piece in own):
+        return None
+    from iptviz.node.gather import Group, choose_node
+
+    names = dict.fromkeys(piece.node for piece in own if piece.kind == "nft")
+    groups = [Group(name, (), tuple(piece for piece in own if piece.node in {name, None})) for name in names]
+    chosen = choose_node(groups, found.name, node)
+    return Snapshot((), chosen.evidence, name=chosen.name, problems=found.problems)
 
 
 def _numbered(found: FoundIn, number: int, node: str | None) -> Snapshot:
@@ -198,6 +218,8 @@ def _texts_of(origin: DumpLike, max_size: int, progress: Progress) -> FoundTexts
 
 def _read(source: Source, side: str | None) -> tuple[Text, list[Evidence]]:
     """Read a text as dumps and as evidence; lines that are the one are not looked at for the other."""
+    if side is None and (listed := _nft_alone(source)):
+        return read_text(b"", source.inside), listed
     text = read_text(source.data, source.inside, side)
     if text.dumps and not any(note.reason == "no-part" for note in text.notes):
         return text, []  # nothing but dumps, and perhaps the commands that printed them
@@ -211,6 +233,21 @@ def _read(source: Source, side: str | None) -> tuple[Text, list[Evidence]]:
     if text.dumps and sections:
         text = read_text(without(inner.data, sections), source.inside, side)._replace(raw=source.data)
     return text, [Evidence(section.kind or "", inner, section) for section in sections]
+
+
+_NFT = (b"table ", b'{"nftables"', b'{ "nftables"')
+
+
+def _nft_alone(source: Source) -> list[Evidence]:
+    """Return the listing of nft that a whole text is: nobody looks for rules of iptables in each line of it."""
+    if not source.data.startswith(_NFT) or holds_dump(source.data):
+        return []
+    from iptviz.node.evidence import Evidence
+
+    sections = _evidence_in(source)
+    if [section.kind for section in sections] != ["nft"]:
+        return []
+    return [Evidence("nft", source, section) for section in sections]
 
 
 def _evidence_in(source: Source) -> list[Section]:

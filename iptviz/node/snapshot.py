@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.ipset.saved import IpSet
     from iptviz.node.evidence import Evidence
+    from iptviz.node.listing import NftListing
     from iptviz.supplied.conntrack import TrackedConnections
     from iptviz.supplied.files import FileArgument
     from iptviz.supplied.interface_addresses import ByInterface
@@ -44,9 +45,9 @@ class PlacedServer(NamedTuple):
 class Snapshot:
     """A node: `dumps`, the one that is obviously meant first, and `evidence` of other kinds.
 
-    `problems` are files that could not be read. What the evidence
-    says is read when it is asked for; None means that there is none of that kind, and what could not be read of
-    it is added to `evidence_problems`.
+    `problems` are files that could not be read. `shows_nft` says whether listings of nft are as nft wrote them.
+    What the evidence says is read when it is asked for; None means that there is none of that kind, and what
+    could not be read of it is added to `evidence_problems`.
     """
 
     def __init__(
@@ -57,27 +58,57 @@ class Snapshot:
         name: str | None = None,
         problems: Iterable[DumpError] = (),
     ) -> None:
-        """Take the node's dumps, at least one, and what else there is."""
+        """Take the node's dumps, and what else there is: without dumps, a listing of nft is among that."""
         self.dumps = tuple(dumps)
         self.evidence = tuple(evidence)
         self._name = name
         self.problems = tuple(problems)
+        self.shows_nft = True
         self.evidence_problems: list[DumpError] = []
         self._read: dict[str, tuple[Any, ...]] = {}
+        self._listings: dict[str, NftListing | None] = {}
 
     @property
     def name(self) -> str | None:
         """The node's name, where something tells it."""
-        return self._name or self.dump.node
+        return self._name or (self.dumps[0].node if self.dumps else None)
 
     @property
     def dump(self) -> Dump:
-        """The dump that is obviously meant."""
+        """The dump that is obviously meant.
+
+        Raises:
+            DumpError: there is none, but a listing of nft.
+        """
+        if not self.dumps:
+            raise self.without_dumps()
         return self.dumps[0]
+
+    def without_dumps(self) -> DumpError:
+        """Return what keeps questions from a node of which there is a listing of nft alone."""
+        return DumpError(
+            "only a listing of nft: services of nftables mode are not read yet",
+            where=next((piece.source.name for piece in self.evidence if piece.kind == "nft"), ""),
+            hint="iptviz packet follows packets through it",
+        )
 
     def of_family(self, family: str | None) -> tuple[Dump, ...]:
         """Return the dumps of a family, `ipv4` or `ipv6`; all of them where it is None or there is none."""
         return tuple(dump for dump in self.dumps if family in {None, dump.family}) or self.dumps
+
+    def listing(self, family: str) -> NftListing | None:
+        """Return the tables of nft that packets of a family meet and that no dump has; None where there are none.
+
+        Raises:
+            DumpError: a listing cannot be read.
+        """
+        if not self.shows_nft or not any(piece.kind == "nft" for piece in self.evidence):
+            return None
+        if family not in self._listings:
+            from iptviz.node.listing import listing_of
+
+            self._listings[family] = listing_of(self.evidence, family, self.dumps)
+        return self._listings[family]
 
     # --- what the evidence says --------------------------------------------------------------------------
 
@@ -283,9 +314,17 @@ LEGACY_TABLES = "legacy tables"
 """What is called so is there, but which tables and rules there are nothing tells."""
 
 
-def as_snapshot(node: Dump | Snapshot) -> Snapshot:
-    """Return a node of which a dump is all that there is, as one."""
-    return node if isinstance(node, Snapshot) else Snapshot((node,))
+def as_snapshot(node: Dump | Snapshot, *, listed: bool = False) -> Snapshot:
+    """Return a node of which a dump is all that there is, as one; `listed`: a listing of nft will do, too.
+
+    Raises:
+        DumpError: there is such a listing and no dump.
+    """
+    if not isinstance(node, Snapshot):
+        return Snapshot((node,))
+    if not (listed or node.dumps):
+        raise node.without_dumps()
+    return node
 
 
 def _tables_of(dump: Dump, gaps: Collection[str]) -> set[str]:

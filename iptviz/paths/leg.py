@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from iptviz.engine.effects import Stop
-    from iptviz.engine.hooks import Hooks, Stage, Turn
+    from iptviz.engine.hooks import Hooks
     from iptviz.engine.journey import Policy
     from iptviz.engine.packet import Packet
+    from iptviz.engine.stages import Stage, Turn
     from iptviz.engine.unknowns import Unknowns
     from iptviz.rules.form import CompiledRule, Place
 
@@ -70,7 +71,7 @@ class Leg(Journey):
     def chains(self, layer: int, stage: Stage) -> Chains:
         """Return the chains of a table that are entered by a stage."""
         table = self.hooks.rules[layer].tables[stage.table]
-        made = _Chains(self.asked_at(stage), table, stage.chain, self.hooks.host, self.broken)
+        made = _Chains(self.asked_at(stage), table, stage.point, self.hooks.host, self.broken)
         made.accepting = self._accepting
         return made
 
@@ -84,7 +85,7 @@ class Onward(Leg):
 
     def asked_at(self, stage: Stage) -> Unknowns:
         """Return what is not known of the packet: OUTPUT asks for the interface from before nat."""
-        return self._before_routing if stage.chain == "OUTPUT" else self.unknowns
+        return self._before_routing if stage.point == "OUTPUT" else self.unknowns
 
 
 def halves(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
@@ -94,7 +95,7 @@ def halves(turns: list[Turn]) -> tuple[list[Turn], list[Turn]]:
 
 
 def _translates(stage: Stage) -> bool:
-    return stage.table == "nat" and stage.chain in {"PREROUTING", "OUTPUT"}
+    return stage.is_nat and stage.point in {"PREROUTING", "OUTPUT"}
 
 
 def endpoint_text(packet: Packet) -> str:

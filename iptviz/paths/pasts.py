@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
-    from iptviz.engine.hooks import Turn
     from iptviz.engine.host import Host
-    from iptviz.rules.form import CompiledRule
-    from iptviz.rules.iptables import DumpRules
+    from iptviz.engine.stages import Turn
+    from iptviz.rules.form import CompiledRule, RuleSet
     from iptviz.xtables.address import Network
 
 MOST_TARGETS = 64
@@ -54,13 +53,18 @@ def _rewrites(dump: Dump) -> bool:
 
 
 def pasts_of(
-    dumps: Sequence[Dump], rules: Sequence[DumpRules], host: Host, asked: Packet, hook: str
+    dumps: Sequence[Dump], rules: Sequence[RuleSet], host: Host, asked: Packet, hook: str
 ) -> Pasts | None:
     """Return the ways in which the nat tables of a node may have rewritten the connection of a packet.
 
-    No way is told where the packet is described too loosely, or there are too many; None: they rewrite nothing.
+    No way is told where the packet is described too loosely, or there are too many, or where chains of nft
+    choose; None: they rewrite nothing.
     """
-    if asked.state not in CONNECTED or not any(map(_rewrites, dumps)):
+    if asked.state not in CONNECTED:
+        return None
+    if any(base.type == "nat" for each in rules for base in each.bases):
+        return Pasts()
+    if not any(map(_rewrites, dumps)):
         return None
     to = asked.destination
     if not _is_host(to) or not (asked.protocol or _is_error(asked)):
@@ -92,7 +96,7 @@ class _Finding:
     """Finds how a connection may have been rewritten, of which `asked` is one packet."""
 
     def __init__(
-        self, dumps: Sequence[Dump], rules: Sequence[DumpRules], host: Host, hook: str, asked: Packet
+        self, dumps: Sequence[Dump], rules: Sequence[RuleSet], host: Host, hook: str, asked: Packet
     ) -> None:
         self.dumps = dumps
         self.host = host
@@ -261,7 +265,7 @@ class _Finding:
             turns = [
                 turn
                 for turn in self.hooks.turns(name)
-                if (turn.stage.table, turn.stage.chain) == ("nat", chain) and turn.stage.route in {"", route}
+                if turn.stage.is_nat and turn.stage.point == chain and turn.stage.route in {"", route}
             ]
             for packet in self._through(first._replace(route=route), turns):
                 if may_have(packet, "SNAT") and self._may_be(packet.source, to):

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 from iptviz.engine.matching import why_not
 from iptviz.engine.path import CONNECTION, MISSED, Path, Step, joined, steps_of
 from iptviz.records import NamedTuple
-from iptviz.rules.form import RETURN
-from iptviz.rules.iptables import compiled, dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -67,11 +65,10 @@ class _Teller:
         if step.rule is None or step.ends:
             self._open.clear()
             return
-        rule = compiled(dump_rule(step.rule))
-        if rule.action.kind != RETURN and not rule.goto:
+        if step.back:
             self._open.append((_Place(step.layer, step.table, step.chain), step.rule.number))
-        if rule.jump is not None:
-            self._open.append((_Place(step.layer, step.table, rule.jump), 0))
+        if step.into:
+            self._open.append((_Place(step.layer, step.table, step.into), 0))
 
     def _continues(self, step: Step) -> bool:
         """Whether `step` lies further down in the innermost open chain."""

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from iptviz.engine.condition import Condition
     from iptviz.engine.fields import Field
     from iptviz.engine.host import Host
+    from iptviz.node.listing import RuleSource
     from iptviz.questions.packet_fields import PacketFields
-    from iptviz.rules.form import CompiledRule
+    from iptviz.rules.form import CompiledRule, RuleSet
     from iptviz.supplied.files import FileArgument
 
 
@@ -50,27 +51,35 @@ class PacketResult(NamedTuple):
 
     `asked` is the packet as it was described, `hook` where it starts: `prerouting` or `output`.
     `given` are the answers that were assumed; `notes` are findings and remarks on what the answer lacks or
-    hangs on. `passed` are the dumps that the packet passes, `dump` the first of them. `complete` says whether
-    neither they nor the rules that were walked lack anything; `left_open` are fields that nobody asked about,
-    since there were too many cases: shares then are bounds. `evidence` is what was known of the node.
+    hangs on. `passed` is where the rules come from that the packet passes, dumps and a listing of nft, `dump` the
+    first of these. `complete` says whether neither they nor the rules that were walked lack anything; `left_open`
+    are fields that nobody asked about, since there were too many cases: shares then are bounds. `evidence` is
+    what was known of the node, None of one without dumps.
     """
 
-    dump: Dump
+    dump: RuleSource
     asked: Packet
     hook: str
     outcomes: tuple[Outcome, ...]
     notes: tuple[Item, ...]
     complete: bool
     given: tuple[Assumption, ...] = ()
-    passed: tuple[Dump, ...] = ()
+    passed: tuple[RuleSource, ...] = ()
     snapshot: Snapshot | None = None
     left_open: tuple[Field, ...] = ()
     evidence: Evidence | None = None
 
     @property
-    def dumps(self) -> tuple[Dump, ...]:
-        """The dumps that the packet passes; a step names one by its place."""
+    def sources(self) -> tuple[RuleSource, ...]:
+        """Where the rules come from that the packet passes; a step names one by its place."""
         return self.passed or (self.dump,)
+
+    @property
+    def dumps(self) -> tuple[Dump, ...]:
+        """The dumps that the packet passes."""
+        from iptviz.dump.model import Dump
+
+        return tuple(source for source in self.sources if isinstance(source, Dump))
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -83,7 +92,7 @@ class PacketResult(NamedTuple):
             return noted
         from iptviz.questions.touching import touching_packet, with_noted
 
-        node = self.snapshot or as_snapshot(self.dump)
+        node = self.snapshot or as_snapshot(self.dumps[0])
         each = [touching_packet(node, dump, self.asked, self.evidence) for dump in self.dumps]
         found = [one for some in each if some is not None for one in some]
         return with_noted(noted, found if any(some is not None for some in each) else None)
@@ -128,18 +137,25 @@ def packet(
         PacketError: the packet cannot be: an address of the wrong family, a port out of range, and so on.
         DumpError: one of the files cannot be read.
     """
-    snapshot = as_snapshot(dump).with_pods(pods)
+    snapshot = as_snapshot(dump, listed=True).with_pods(pods)
     fields, read_as = by_name(snapshot, apart(fields))
-    dumps = _passed(snapshot, fields)
-    first = dumps[0]
-    asked, hook = read_packet(first.family, fields)
+    family, dumps = _passed(snapshot, fields)
+    listing = snapshot.listing(family)
+    asked, hook = read_packet(family, fields)
     host = supplied_host(
-        snapshot, first.family, asked.out_interface, local_ips,
+        snapshot, family, asked.out_interface, local_ips,
         addresses=addresses, routes=routes, ipset=ipset, recent=recent, sysctl=sysctl,
     )  # fmt: skip
     unseen = tuple(name for each in dumps for name in snapshot.unseen_tables(each))
-    beyond = tuple(snapshot.tables_beyond(first.family))
-    rules = list(map(DumpRules, dumps))
+    hidden = snapshot.tables_beyond(family)
+    beyond = tuple(name for name in hidden if listing is None or name not in listing.names)
+    rules: list[RuleSet] = list(map(DumpRules, dumps))
+    if listing is not None:
+        from iptviz.rules.nftables import NftRules
+
+        rules.append(NftRules(listing.ruleset, family, listing.chains_elsewhere))
+        beyond = (*beyond, *listing.unasked)
+        unseen = tuple(name for name in unseen if not listing.has_of_iptables(name))
     tracked = tracked_connections(snapshot, conntrack)
     asked, pasts, found = settled(asked, tracked, zones=_has_zones(dumps), required=conntrack is not None)
     if pasts is None and begins_none(asked, host):
@@ -157,15 +173,15 @@ def packet(
 
     def answer(given: Sequence[Assumption]) -> tuple[Journey, tuple[Outcome, ...]]:
         def begun(open_: Collection[Field]) -> Unknowns:
-            unknowns = Unknowns(first.family, known_fields(asked, host), host, open_)
+            unknowns = Unknowns(family, known_fields(asked, host), host, open_)
             unknowns.assume(given)
             return unknowns
 
         return within_bounds(begun, answered)
 
-    read = read_assumptions(assume, first.family, lambda given: _conditions(answer(given)[1]))
-    given = tuple(_as_asked(one, first.family) for one in read)
-    _refuse_untrue(given, asked, host, first.family)
+    read = read_assumptions(assume, family, lambda given: _conditions(answer(given)[1]))
+    given = tuple(_as_asked(one, family) for one in read)
+    _refuse_untrue(given, asked, host, family)
     refuse_unlisted(given, pasts, asked.state)
     journey, outcomes = answer(given)
     if not outcomes:
@@ -181,10 +197,11 @@ def packet(
             *packet_notes(snapshot, dumps, journey, start, hook, outcomes, given, listed=bool(tracked)),
         ]
     )
-    complete = all(passed.complete for passed in dumps) and not faulty
-    known = Evidence(dumps, host, unseen, beyond)
+    sources: tuple[RuleSource, ...] = (*dumps, *([] if listing is None else [listing]))
+    complete = all(passed.complete for passed in sources) and not faulty
+    known = Evidence(dumps, host, unseen, hidden) if dumps else None
     return PacketResult(
-        first, asked, hook, outcomes, notes, complete, given, dumps, snapshot, left_open, known
+        sources[0], asked, hook, outcomes, notes, complete, given, sources, snapshot, left_open, known
     )
 
 
@@ -254,8 +271,17 @@ def _explained(case: Told, hooks: Hooks, *, explain: bool) -> Iterable[Outcome]:
     return [explained(hooks, case.witness, outcome) for outcome in case.outcomes]
 
 
-def _passed(node: Snapshot, fields: PacketFields) -> tuple[Dump, ...]:
-    """Return the dumps that a packet passes: those of its family, else of the one that is obviously meant."""
+def _passed(node: Snapshot, fields: PacketFields) -> tuple[str, tuple[Dump, ...]]:
+    """Return the family of a packet, and its dumps: those of its family, else of the one that is obviously meant.
+
+    Raises:
+        DumpError: the node has no rules of the family.
+    """
     address = parse_network(fields.get("dst") or fields.get("src") or "")
-    family = f"ipv{address.version}" if address else node.dump.family
-    return node.of_family(family if any(dump.family == family for dump in node.dumps) else node.dump.family)
+    family = f"ipv{address.version}" if address else node.dumps[0].family if node.dumps else "ipv4"
+    if any(dump.family == family for dump in node.dumps):
+        return family, node.of_family(family)
+    if node.listing(family) is not None:
+        return family, ()
+    family = node.dump.family
+    return family, node.of_family(family)

@@ -11,9 +11,9 @@ from iptviz.checks.refused import broken_jumps
 from iptviz.engine.condition import Condition
 from iptviz.engine.condition_kinds import CONDITION_KINDS, MATCHES_SETTLED_BY
 from iptviz.engine.fields import FIELD_KINDS, left_open_label
-from iptviz.engine.hooks import STAGES
 from iptviz.engine.past import ERRORS
 from iptviz.engine.path import steps_of
+from iptviz.engine.stages import STAGES
 from iptviz.intake.remark import remark
 from iptviz.kube.bridges import may_be_bridge
 from iptviz.kube.families import SERVICE_CHAINS
@@ -141,8 +141,10 @@ def packet_notes(
         yield from unprinted_notes(dump, _rules_met(dump, outcomes))
         yield from reading.gaps(dump)
     yield from broken_jumps(journey.broken, complete=complete)
-    yield from backends(node, dumps[0])
-    yield from _service_notes(node, dumps)
+    if dumps:
+        yield from backends(node, dumps[0])
+    is_dumped = len(dumps) == len(journey.hooks.rules)
+    yield from _service_notes(node, dumps) if is_dumped else ()
     if node.evidence:
         from iptviz.questions.ipvs_notes import of_packet
 
@@ -227,11 +229,15 @@ def _table_notes(node: Snapshot, dumps: Sequence[Dump], journey: Journey, hook: 
     Nothing is said of those that are not among the tables that evidence beside the dumps shows.
     """
     tables = {stage.table for stage in STAGES[hook]} - {""}
-    if not journey.hooks.granted and not any(
-        dump.tables[stage.table].rules_of(stage.chain)
-        for dump in dumps
-        for stage in STAGES[hook]
-        if stage.table in dump.tables
+    if (
+        len(dumps) == len(journey.hooks.rules)
+        and not journey.hooks.granted
+        and not any(
+            dump.tables[stage.table].rules_of(stage.chain)
+            for dump in dumps
+            for stage in STAGES[hook]
+            if stage.table in dump.tables
+        )
     ):
         yield remark("policies-alone", hook=hook)
     there = {name for dump in dumps for name in dump.tables}
@@ -240,7 +246,7 @@ def _table_notes(node: Snapshot, dumps: Sequence[Dump], journey: Journey, hook: 
         for name in ("mangle", "nat", "filter")
         if name in tables and name not in there and name not in journey.hooks.unseen
     )
-    if missing and not any(map(node.tables_elsewhere, dumps)):
+    if dumps and missing and not any(map(node.tables_elsewhere, dumps)):
         yield remark("tables-taken-as-empty", tables=missing)
     unseen = tuple(name for name in journey.hooks.unseen if name in tables)
     if unseen:

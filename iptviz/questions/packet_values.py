@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iptviz.engine.hooks import STAGES
 from iptviz.engine.marks import Mark, known_mark
+from iptviz.engine.stages import STAGES
 from iptviz.errors import PacketError, quoted
 from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network, parse_network

@@ -39,6 +39,7 @@ def hidden(node: Snapshot, redactor: Redactor, text: str) -> Snapshot:
     beside = Beside(redactor)
     readable, broken = _parted(_used(node))
     shown = Snapshot(dumps, filter(None, (_evidence(piece, beside) for piece in readable)))
+    shown.shows_nft = False  # of tables of nft their names alone go into pseudonyms
     shown.evidence_problems += [DumpError("evidence that cannot be read", where=SOURCE)] * bool(broken)
     return shown
 

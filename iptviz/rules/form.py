@@ -85,14 +85,18 @@ class Test(NamedTuple):
 
 
 NOTHING, UNCLEAR, JUMP, GOTO, RETURN, TARGET = "nothing", "unclear", "jump", "goto", "return", "target"
-"""What actions there are; `unclear` is that of a rule whose target may be among words that cannot be read."""
+ASK = "ask"
+"""What actions there are; `unclear` is that of a rule whose target may be among words that cannot be read.
+
+`ask` is that of a rule which only asks before its parts do something, and is no step of a way.
+"""
 
 
 class Action(NamedTuple):
     """What a rule does with a packet that matches.
 
     Attributes:
-        kind: `nothing`, `unclear`, `jump`, `goto`, `return` or `target`.
+        kind: `nothing`, `ask`, `unclear`, `jump`, `goto`, `return` or `target`.
         name: the chain, or the target, that is named.
         operand: what the target is given, already read: None, or a `Rewriting`, or a row of `operands.py`.
         known: whether it is known what a target of this name does.
@@ -142,6 +146,17 @@ _RECORDING = {"recent", "recent-set"}
 _COUNTING = "turn"
 
 
+class Parts(Protocol):
+    """Rules within a rule, which the packets meet that matched it, once its action is done.
+
+    The first that matches takes a packet. What goes on after that, or is taken by none, comes to the next rule of
+    the chain; a return or goto in here is one of that chain.
+    """
+
+    def towards(self, destination: Network | None, port: int | None = None) -> Sequence[CompiledRule]:
+        """Return those that may match a packet to `destination` and `port`, in order; None is not known."""
+
+
 class CompiledRule:
     """A rule as the engine walks it; two are equal when they stand in the same place.
 
@@ -153,11 +168,15 @@ class CompiledRule:
         records: whether one of its tests may change a list or a count, in the order in which they are asked.
         jump: the chain that it jumps or goes to, or None.
         goto: whether that chain does not come back to it.
+        more: what else it asks and does, after its action, or None.
     """
 
-    __slots__ = ("action", "chain", "goto", "jump", "place", "records", "tests")
+    __slots__ = ("action", "chain", "goto", "jump", "more", "place", "records", "tests")
 
-    def __init__(self, place: Place, chain: str, tests: tuple[Test, ...], action: Action) -> None:
+    def __init__(
+        self, place: Place, chain: str, tests: tuple[Test, ...], action: Action, more: Parts | None = None
+    ) -> None:
+        self.more = more
         self.place = place
         self.chain = chain
         self.tests = tests
@@ -224,8 +243,27 @@ class RuleTable(Protocol):
         """
 
 
+class BaseChain(NamedTuple):
+    """A chain that a hook leads to, of a table that is none of iptables'.
+
+    `hook` is the hook as iptables calls it, such as `PREROUTING`; `type` is `filter`, `nat` or `route`. Of equal
+    `priority` in one table the one with the greater `place` was registered later.
+    """
+
+    table: str
+    chain: str
+    type: str
+    hook: str
+    priority: int
+    place: int
+
+
 class RuleSet(Protocol):
     """All tables of one backend of a node."""
+
+    @property
+    def bases(self) -> tuple[BaseChain, ...]:
+        """The chains that hooks lead to, beside the built-in ones of iptables' tables."""
 
     @property
     def backend(self) -> str | None:

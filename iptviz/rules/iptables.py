@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
     from iptviz.rules.by_destination import RulesByDestination
-    from iptviz.rules.form import Place, RuleTable
+    from iptviz.rules.form import BaseChain, Place, RuleTable
     from iptviz.rules.shapes import Shapes
     from iptviz.xtables.address import Network
 
@@ -229,6 +229,8 @@ _ABOUT_TTL = ("-m ttl", "-m hl", "-j TTL", "-j HL")
 
 class DumpRules:
     """A dump as the engine walks it: a `RuleSet`."""
+
+    bases: tuple[BaseChain, ...] = ()
 
     def __init__(self, dump: Dump) -> None:
         self.dump = dump

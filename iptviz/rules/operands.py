@@ -31,7 +31,8 @@ By the kinds of tests, their operands:
     tcp-options                     None: options of TCP, or its flags of ECN, are asked, as in the `quote`
     unprinted-port, unprinted-node-port    None: what the rule asks was not printed, a condition about its value
     unprinted-mark, unprinted-chance, as-printed    None, likewise
-    fragment, rate, quota, count, time    None
+    fragment, rate, quota, count, time, listener    None
+    changing-set                    `ChangingSet`: an element of a set of nft that rules may change
     bridge-port, physdev            None
 
 Few dumps need any of the rows below, so whoever makes one imports it then.
@@ -147,6 +148,13 @@ class SetMember(NamedTuple):
     details: str
 
 
+class ChangingSet(NamedTuple):
+    """The set `name`, and for each element that was listed the tests of it."""
+
+    name: str
+    ways: tuple[tuple[Test, ...], ...]
+
+
 # --- targets -------------------------------------------------------------------------------------------------
 
 
@@ -158,10 +166,14 @@ class Queue(NamedTuple):
 
 
 class Socket(NamedTuple):
-    """The `port` on which TPROXY expects a socket, in words, and what it makes of the packet's mark."""
+    """The `port` on which TPROXY expects a socket, in words, and what it makes of the packet's mark.
+
+    `ends`: it accepts the packet; in nft the rule goes on.
+    """
 
     port: str
     mark: Masked
+    ends: bool = True
 
 
 class ConnectionMark(NamedTuple):

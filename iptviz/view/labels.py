@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
     from iptviz.kube.service import ServiceTrace
+    from iptviz.node.listing import RuleSource
     from iptviz.node.snapshot import Snapshot
 
 FOLD_FROM = 16
@@ -61,13 +62,13 @@ TRUNCATED = "too many cases: conditions left open, shares are bounds (see the no
 """What is said of the answer about a packet then."""
 
 
-def dump_label(dump: Dump, *, complete: bool, noted: bool = True) -> str:
+def dump_label(dump: RuleSource, *, complete: bool, noted: bool = True) -> str:
     """Return where a dump comes from, who wrote it, what it holds, and whether it lacks something.
 
     `noted` says that notes tell what the dump lacks.
     """
     parts = [
-        *([dump.origin.bundle] if dump.others else [dump.source]),
+        _place_label(dump),
         dump.tool or f"{dump.family}, no header",
         _tables_label(dump),
         counted(dump.rule_count, "rule"),
@@ -76,9 +77,17 @@ def dump_label(dump: Dump, *, complete: bool, noted: bool = True) -> str:
     return printable(" · ".join(parts))
 
 
-def _tables_label(dump: Dump) -> str:
+def _place_label(dump: RuleSource) -> str:
+    """Return the file; of several in a bundle, that."""
+    others = getattr(dump, "others", ())
+    return str(dump.origin.bundle) if others else dump.source  # type: ignore[attr-defined]
+
+
+def _tables_label(dump: RuleSource) -> str:
     """Return the tables; where they stand in several files, each of these with its own."""
-    if not dump.others:
+    from iptviz.dump.model import Dump
+
+    if not isinstance(dump, Dump) or not dump.others:
         return ", ".join(dump.tables)
     return ", ".join(
         f"{' and '.join(other.own_tables)} in {other.source.rpartition('/')[2]}"
@@ -86,7 +95,7 @@ def _tables_label(dump: Dump) -> str:
     )
 
 
-def dumps_label(dumps: Sequence[Dump], *, complete: bool) -> str:
+def dumps_label(dumps: Sequence[RuleSource], *, complete: bool) -> str:
     """Return the same of several dumps that a packet passes; a file that holds them all is named once."""
     first, *others = dumps
     labels = [dump_label(first, complete=complete)]

@@ -35,8 +35,10 @@ if TYPE_CHECKING:
 
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step
+    from iptviz.node.listing import RuleSource
     from iptviz.questions.meant import Meant
     from iptviz.questions.packet import PacketResult
+    from iptviz.rules.form import Place
     from iptviz.view.nodes import Node
     from iptviz.view.picture import Picture
 
@@ -76,7 +78,7 @@ def packet_view(result: PacketResult, *, fold: bool = True) -> View:
     findings = later(lambda: result.findings)
     return View(
         asked,
-        dumps_label(result.dumps, complete=result.complete),
+        dumps_label(result.sources, complete=result.complete),
         (
             Tree(nodes, lambda: flattened(nodes(), OUTCOMES)),
             Facts(later(lambda: (*_facts(result, cases, meant()), *found_facts(findings())))),
@@ -192,7 +194,8 @@ class _WaysTree:
     def __init__(self, result: PacketResult, *, fold: bool) -> None:
         self.asked = result.asked
         self.node = result.snapshot
-        self.backends = [dump.backend or "" for dump in result.dumps] if len(result.dumps) > 1 else [""]
+        several = len(result.sources) > 1
+        self.backends = [_backend(source) if several else "" for source in result.sources]
         self.fold = fold
         self.paths = PATHS
         self.last: list[Step] = []
@@ -271,7 +274,7 @@ class _WaysTree:
             Cell("table", printable(table)),
             Cell("place", chain, printable(step.table)),
             Cell("number", f"rule {rule.number}" if rule else ""),
-            Cell("line", f"line {rule.line}" if rule else ""),
+            Cell("line", f"line {rule.line}" if rule and rule.line else ""),
             Cell("text", effect_label(step)),
             Cell("rule", printable(rule.text.removeprefix(f"-A {step.chain} ") if rule else "")),
         )
@@ -288,6 +291,13 @@ class _WaysTree:
         return [*nodes[: SHOWN // 2], fold, *nodes[-(SHOWN // 2) :]]
 
 
+def _backend(source: RuleSource) -> str:
+    """Return whose tables these are, where a packet passes those of several."""
+    from iptviz.dump.model import Dump
+
+    return (source.backend or "") if isinstance(source, Dump) else "nft"
+
+
 def _alike(steps: list[Step], others: list[Step]) -> int:
     """Return at how many stops two ways begin alike, whatever the packet was like there."""
     pairs = zip(steps, others, strict=False)
@@ -295,13 +305,18 @@ def _alike(steps: list[Step], others: list[Step]) -> int:
 
 
 def _place(step: Step) -> str:
-    place = f"line {step.rule.line}" if step.rule else "policy" if step.kind == POLICY else "connection"
+    place = _rule_label(step.rule) if step.rule else "policy" if step.kind == POLICY else "connection"
     return printable(f"{step.table} {step.chain}, {place}")
+
+
+def _rule_label(rule: Place) -> str:
+    """Return where a rule stands; JSON of nft has no lines."""
+    return f"line {rule.line}" if rule.line else printable(f"{rule.chain} rule {rule.number}")
 
 
 def _decided_label(outcome: Outcome, steps: list[Step]) -> str:
     if outcome.by:
-        return f"{'e.g. ' if outcome.client else ''}line {outcome.by.line}"
+        return f"{'e.g. ' if outcome.client else ''}{_rule_label(outcome.by)}"
     if steps and steps[-1].kind == ROUTING:
         return "by routing"
     return "by policy" if any(step.kind == POLICY for step in steps) else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.documents.packet_v1 import effect_text
+from iptviz.dump.rule import Rule
 from iptviz.engine.chance import total
 from iptviz.engine.condition import Assumption, clauses
 from iptviz.engine.effects import UNKNOWN
@@ -12,7 +13,6 @@ from iptviz.engine.path import POLICY, steps_of
 from iptviz.questions.packet_fields import FIELDS, attributes
 from iptviz.questions.packet_values import address_text
 from iptviz.records import NamedTuple
-from iptviz.rules.iptables import dump_rule
 from iptviz.view.labels import folded_label, letter_of, pod_label
 from iptviz.view.nodes import OTHERWISE, LetteredCase
 from iptviz.view.numbers import bounds
@@ -163,7 +163,7 @@ def circumstances_label(packet: Packet, hook: str) -> str:
 
 def fate_label(outcome: Outcome) -> str:
     """Return the verdict, with where an accepted packet is and how a rejected one is answered."""
-    rule = dump_rule(outcome.by) if outcome.by else None
+    rule = outcome.by if isinstance(outcome.by, Rule) else None
     if outcome.verdict == UNKNOWN:
         return printable(f"NOT KNOWN: this dump {_lacking(outcome)}")
     target = rule.target if rule else None
@@ -189,9 +189,8 @@ def astray_label(outcome: Outcome, meant: Meant | None) -> str:
 
 def _lacking(outcome: Outcome) -> str:
     """Say what of a dump is missing that decides: a chain, or rules before a policy."""
-    rule = dump_rule(outcome.by) if outcome.by else None
-    if rule is not None:
-        return f"lacks {rule.jump}"
+    if isinstance(outcome.by, Rule):
+        return f"lacks {outcome.by.jump}"
     last = next((step for step in reversed(steps_of(outcome.path)[0]) if step.kind == POLICY), None)
     return f"may lack rules of {last.table} {last.chain}" if last else "lacks chains that decide"
 

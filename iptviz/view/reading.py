@@ -50,6 +50,8 @@ def _parts(node: Snapshot) -> list[Dump]:
 def _choice(node: Snapshot) -> str:
     """Say which dumps are used, where others are not."""
     used = [part for dump in node.dumps for part in (dump, *dump.others)]
+    if not used:
+        return ""
     total = node.dump.siblings + 1
     if len(used) >= total:
         return ""

@@ -69,6 +69,7 @@ UNREACHED = Unreached(
 )
 
 VALUES: dict[str, Hashable] = {
+    "kind": "chain",
     "destination": "239.1.2.3", "joined": True, "off": False,
     "only": "tcp", "suffering": 3, "wide": (72, 74),
     "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "broken": BROKEN, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),

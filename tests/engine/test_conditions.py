@@ -149,6 +149,11 @@ EXAMPLES = {
     "unread": (
         Condition("unread", "line 12"), "rules go on after line 12, which cannot be read", "rules end at line 12, which cannot be read",
     ),
+    "hook-order": (
+        Condition("hook-order", "filter FORWARD before ip kube-proxy filter-forward"),
+        "the kernel asks filter FORWARD before ip kube-proxy filter-forward",
+        "the kernel does not ask filter FORWARD before ip kube-proxy filter-forward",
+    ),
     "unprinted-port": (
         Condition("unprinted-port", "tenant/web:http"),
         "the destination port is that of tenant/web:http (not printed)",

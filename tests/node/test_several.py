@@ -102,11 +102,20 @@ def test_a_bundle_and_a_file_are_one_node(tmp_path: Path) -> None:
     assert kinds == {"unseen-tables"}
 
 
-def test_a_table_that_no_file_shows_is_a_condition(tmp_path: Path) -> None:
+def test_a_table_that_a_listing_of_nft_alone_shows_is_asked(tmp_path: Path) -> None:
     document = answer("packet", write(LAYOUTS["aks"](), tmp_path), *PACKET)
+    assert not [note for note in document["notes"] if "no nat table" in note]
+    assert {need["kind"] for one in document["outcomes"] for need in one["when"]} <= {"match"}
+
+
+def test_a_table_that_no_file_shows_is_a_condition(tmp_path: Path) -> None:
+    bundle = LAYOUTS["aks"]()
+    members = {name: data for name, data in bundle.members.items() if not name.endswith("nftables.json")}
+    document = answer("packet", write(bundle._replace(members=members), tmp_path), *PACKET)
     (outcome,) = document["outcomes"]
-    assert [need["text"] for need in outcome["when"]] == ["tables not in the dump (nat) have no effect"]
-    assert "no nat table in the dump; rules that the node may have there are unknown" in document["notes"]
+    said = "tables not in the dump (nat, mangle, raw, security) have no effect"
+    assert [need["text"] for need in outcome["when"]] == [said]
+    assert any("rules that the node may have there are unknown" in note for note in document["notes"])
 
 
 def test_what_nft_shows_to_be_all_is_not_doubted(tmp_path: Path) -> None:

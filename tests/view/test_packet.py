@@ -339,7 +339,7 @@ def test_of_many_cases_not_every_way_is_shown() -> None:
 def test_rules_that_did_not_match_are_of_their_own_kind_and_long_runs_are_shortened() -> None:
     result = one_case()
     (first, *_) = result.outcomes
-    stops = Stops(result.dump, ASKED)
+    stops = Stops(result.dumps[0], ASKED)
     missed = [stops.at("nat", "KUBE-SERVICES", 1, "destination", MISSED)] * 40
     outcome = first._replace(share=Fraction(1), path=path([*missed, stops.at("nat", "POSTROUTING", 0)]))
     result = result._replace(outcomes=(outcome,))
@@ -350,7 +350,7 @@ def test_rules_that_did_not_match_are_of_their_own_kind_and_long_runs_are_shorte
 
 def test_a_long_way_is_shortened_in_its_middle_and_one_cut_off_says_so() -> None:
     result = one_case()
-    stops = Stops(result.dump, ASKED)
+    stops = Stops(result.dumps[0], ASKED)
     way = path([stops.at("nat", "POSTROUTING", 1)] * 2_500)
     outcome = result.outcomes[0]._replace(share=Fraction(1), path=way)
     result = result._replace(outcomes=(outcome,))

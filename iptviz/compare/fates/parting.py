@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from iptviz.compare.fates.sides import told_text, without_chain
 from iptviz.dump.rule import Rule
-from iptviz.engine.hooks import STAGES
 from iptviz.engine.path import MISSED, POLICY, ROUTING, steps_of
+from iptviz.engine.stages import STAGES
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import compiled

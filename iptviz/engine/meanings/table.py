@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from iptviz.engine.meanings import addresses, connections, headers, lists
-from iptviz.engine.meanings.truth import Meaning, Truth, known, question, quoted
+from iptviz.engine.meanings.truth import Meaning, Truth, known, needs_of, question, quoted
 from iptviz.engine.packet import COUNTED
 from iptviz.rules.unprinted import AS_PRINTED, CHANCE_LOST, MARK, NODE_PORT, PORT
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from iptviz.engine.condition import Assumption
     from iptviz.engine.host import Host
     from iptviz.engine.packet import Packet
     from iptviz.rules.form import Test
-    from iptviz.rules.operands import Tracked
+    from iptviz.rules.operands import ChangingSet, Tracked
 
 CHANCE = "chance"
 """The kind of a test that holds by chance alone, of which the operand is a Fraction in [0, 1]."""
@@ -59,6 +63,30 @@ def _turn(test: Test, packet: Packet, _host: Host) -> Truth:
     return question(test.kind, test.value, test) if packet.counted == COUNTED else chance
 
 
+def _changing_set(test: Test, packet: Packet, host: Host) -> Truth:
+    """Whether the packet is in a set as it was listed; rules on its way may have put something into it since."""
+    asked: ChangingSet = test.operand
+    line = packet.since(f"set {asked.name}")
+    if line is not None:
+        return quoted(test, line)
+    truths = [_all_of(way, packet, host) for way in asked.ways]
+    if True in truths or not any(truths):
+        return known(test, holds=True in truths)
+    alone = truths[0] if len(truths) == 1 and not isinstance(truths[0], Fraction) else True
+    return quoted(test) if alone is True or test.negated else alone
+
+
+def _all_of(tests: Sequence[Test], packet: Packet, host: Host) -> Truth:
+    """Return the truth of several tests together, none of which is a chance."""
+    needs: list[Assumption] = []
+    for test in tests:
+        truth = MEANINGS[test.kind](test, packet, host)
+        if truth is False or isinstance(truth, Fraction):
+            return False
+        needs += [] if truth is True else needs_of(truth)
+    return tuple(needs) or True
+
+
 def _own_question(test: Test, _packet: Packet, _host: Host) -> Truth:
     """What no packet tells is a condition of the test's own kind."""
     return question(test.kind, test.value, test)
@@ -94,7 +122,8 @@ MEANINGS: dict[str, Meaning] = {
     lists.TURN: _turn,
     "bytes": _bytes,
     "tcp-options": _tcp_options,
-    **dict.fromkeys(("rate", "quota", "count", "time"), _own_question),
+    "changing-set": _changing_set,
+    **dict.fromkeys(("rate", "quota", "count", "time", "listener"), _own_question),
     **dict.fromkeys((PORT, NODE_PORT), _unprinted_port),
     **dict.fromkeys((MARK, CHANCE_LOST, AS_PRINTED), _own_question),
     "source": addresses.source,

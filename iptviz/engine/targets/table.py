@@ -59,7 +59,8 @@ def _tproxy(call: TargetCall) -> Effect:
     if not call.ask("listener", f"TPROXY port {asked.port}"):
         return Stop("DROP", call.packet, f"TPROXY: no listener on port {asked.port}")
     packet = call.packet._replace(mark=call.packet.mark.set_xmark(*asked.mark), proxied=True)
-    return Stop("ACCEPT", packet, f"TPROXY: to the socket on port {asked.port}")
+    text = f"TPROXY: to the socket on port {asked.port}"
+    return Stop("ACCEPT", packet, text) if asked.ends else GoOn(packet, text)
 
 
 def _synproxy(call: TargetCall) -> Effect:

@@ -153,9 +153,13 @@ def _covering(text: str) -> tuple[Network | None, tuple[int, int] | None]:
 
 
 def _rewriting(addresses: str, ports: str | None, target: Target) -> Rewriting:
+    return rewriting(addresses, ports, randomized=any(option.name in _RANDOM for option in target.options))
+
+
+def rewriting(addresses: str, ports: str | None, *, randomized: bool) -> Rewriting:
+    """Return where nat sends packets: addresses and ports, or ranges of them, as iptables writes them."""
     network, span = _covering(addresses)
     port, port_span = _port_or_span(ports) if ports else (None, None)
-    randomized = any(option.name in _RANDOM for option in target.options)
     return Rewriting(addresses, network, ports or "", port, span, port_span, randomized)
 
 

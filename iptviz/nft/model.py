@@ -1,0 +1,282 @@
+"""What `nft list ruleset` shows: tables with their chains, rules, sets, maps and objects.
+
+A rule set is found, not read: statements of rules and elements of sets are read when they are asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from iptviz.nft.heads import VERDICT, Base, NamedObject, Read, SetHead
+from iptviz.nft.json_text import as_json
+from iptviz.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from iptviz.intake.remark import LineNote, Remark
+    from iptviz.nft.expressions import Element
+    from iptviz.nft.statements import Statement
+
+__all__ = [
+    "VERDICT", "Base", "Chain", "ChainBody", "ChainReader", "NamedObject", "Read", "Rule", "Ruleset", "SetHead",
+    "SetOrMap", "SetReader", "Table",
+]  # fmt: skip
+
+
+class Ruleset:
+    """All tables of one text.
+
+    Attributes:
+        tables: by family and name, as in `("ip", "kube-proxy")`, in the order of the text. A fragment that
+            names no table is in one whose family and name are empty.
+        remarks: what is missing or was repaired, as data.
+        notes: which lines were left out, and why.
+        form: `text` or `json`.
+        version: that of nft, where the text tells it (JSON does); else empty.
+    """
+
+    def __init__(self, form: str = "text", version: str = "") -> None:
+        self.form = form
+        self.version = version
+        self.tables: dict[tuple[str, str], Table] = {}
+        self.remarks: list[Remark] = []
+        self.notes: list[LineNote] = []
+
+    def table(self, family: str, name: str) -> Table | None:
+        """Return a table, None where there is none."""
+        return self.tables.get((family, name))
+
+    def __repr__(self) -> str:
+        return f"<Ruleset: {list(self.tables)}>"
+
+
+class Table:
+    """A table: `family` is ip, ip6, inet, arp, bridge or netdev.
+
+    `objects` are those that are neither chain nor set, by kind and name: `("counter", "http")`. `managed` is
+    whether nft warned that iptables-nft made it. `line` is that where it begins, 0 in JSON.
+    """
+
+    def __init__(self, family: str, name: str, line: int = 0) -> None:
+        self.family = family
+        self.name = name
+        self.line = line
+        self.flags: tuple[str, ...] = ()
+        self.comment: str | None = None
+        self.handle: int | None = None
+        self.managed = False
+        self.chains: dict[str, Chain] = {}
+        self.sets: dict[str, SetOrMap] = {}
+        self.objects: dict[tuple[str, str], NamedObject] = {}
+
+    @property
+    def acts(self) -> bool:
+        """Whether packets may meet something in it: a base chain and any rule, or one that drops."""
+        if "dormant" in self.flags:
+            return False
+        bases = [chain for chain in self.chains.values() if chain.base]
+        return any(chain.base and chain.base.policy == "drop" for chain in bases) or (
+            bool(bases) and any(chain.has_rules for chain in self.chains.values())
+        )
+
+    def __repr__(self) -> str:
+        return f"<Table {self.family} {self.name}>"
+
+
+class ChainBody(NamedTuple):
+    """What is read of a chain at once."""
+
+    rules: tuple[Rule, ...]
+    comment: str | None = None
+
+
+class Chain:
+    """A chain, whose rules are made when they are asked for, and are not kept for long: they are equal then."""
+
+    __slots__ = ("_base", "handle", "name", "reader", "table")
+
+    def __init__(self, table: Table, name: str, reader: ChainReader, handle: int | None = None) -> None:
+        self.table = table
+        self.name = name
+        self.handle = handle
+        self.reader = reader
+        self._base: Base | _Unasked | None = UNASKED
+
+    @property
+    def line(self) -> int:
+        """The line where it begins, 0 in JSON."""
+        return self.reader.line
+
+    @property
+    def base(self) -> Base | None:
+        """Where it is hooked in; None where only other chains lead to it."""
+        if isinstance(self._base, _Unasked):
+            self._base = self.reader.base(self)
+        return self._base
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules in their order."""
+        return self.reader.body(self).rules
+
+    @property
+    def comment(self) -> str | None:
+        """Its comment, None where it has none."""
+        return self.reader.body(self).comment
+
+    @property
+    def has_rules(self) -> bool:
+        """Whether there is any rule."""
+        return bool(self.rules)
+
+    def __repr__(self) -> str:
+        return f"<Chain {self.table.family} {self.table.name} {self.name}>"
+
+
+class _Unasked:
+    """What stands for something that nobody has asked for, which may be None."""
+
+
+UNASKED = _Unasked()
+
+
+class ChainReader(Protocol):
+    """What reads a chain of one form of source."""
+
+    @property
+    def line(self) -> int:
+        """The line where the chain begins, 0 in JSON."""
+
+    def base(self, chain: Chain) -> Base | None:
+        """Return where the chain is hooked in."""
+
+    def body(self, chain: Chain) -> ChainBody:
+        """Return its rules and its comment."""
+
+
+class Rule:
+    """A rule where it stands; two are equal when they stand in the same place of the same text.
+
+    Attributes:
+        table: its table.
+        chain: the name of its chain.
+        number: its place in the chain, counted from 1.
+        line: its line in the text, counted from 1; 0 in JSON.
+        source: its text, or what JSON has of it.
+        handle: its number in the table, where `nft -a` or JSON tells it.
+    """
+
+    __slots__ = ("_read", "_reader", "chain", "handle", "line", "number", "source", "table")
+
+    def __init__(
+        self, table: Table, chain: str, number: int, line: int, source: Any, handle: int | None,
+        reader: Callable[[Rule], Read],
+    ) -> None:  # fmt: skip
+        self.table = table
+        self.chain = chain
+        self.number = number
+        self.line = line
+        self.source = source
+        self.handle = handle
+        self._reader = reader
+        self._read: Read | None = None
+
+    @property
+    def text(self) -> str:
+        """The rule as it stands there, without its handle; that of JSON is JSON."""
+        if isinstance(self.source, str):
+            return self.source
+        return as_json(self.source)
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """What it asks and does, in order."""
+        return self._parts.statements
+
+    @property
+    def comment(self) -> str | None:
+        """Its comment, None where it has none."""
+        return self._parts.comment
+
+    @property
+    def _parts(self) -> Read:
+        if self._read is None:
+            self._read = self._reader(self)
+        return self._read
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Rule):
+            return NotImplemented
+        return self.table is other.table and (self.chain, self.number) == (other.chain, other.number)
+
+    def __hash__(self) -> int:
+        return hash((id(self.table), self.chain, self.number))
+
+    def __repr__(self) -> str:
+        return f"<Rule line {self.line}: {self.text}>"
+
+
+class SetOrMap:
+    """A named set, or a map where `is_map`; its elements are read when they are asked for."""
+
+    __slots__ = ("_head", "_lines", "handle", "is_map", "name", "reader", "table")
+
+    def __init__(
+        self, table: Table, name: str, reader: SetReader, *, is_map: bool, handle: int | None = None
+    ) -> None:  # fmt: skip
+        self.table = table
+        self.name = name
+        self.is_map = is_map
+        self.handle = handle
+        self.reader = reader
+        self._head: SetHead | None = None
+        self._lines: tuple[tuple[int, Element], ...] | None = None
+
+    @property
+    def line(self) -> int:
+        """The line where it begins, 0 in JSON."""
+        return self.reader.line
+
+    @property
+    def head(self) -> SetHead:
+        """Its types, flags and the like."""
+        if self._head is None:
+            self._head = self.reader.head(self)
+        return self._head
+
+    @property
+    def lines(self) -> tuple[tuple[int, Element], ...]:
+        """Its elements, each with the line where it stands, 0 in JSON."""
+        if self._lines is None:
+            self._lines = tuple(self.reader.elements(self, ""))
+        return self._lines
+
+    @property
+    def elements(self) -> tuple[Element, ...]:
+        """Its elements."""
+        return tuple(element for _, element in self.lines)
+
+    def elements_with(self, word: str) -> tuple[tuple[int, Element], ...]:
+        """Return the elements in whose text a word stands, perhaps within another one, with their lines.
+
+        Only these are read, which is quick in a long set. The word is one as it is printed: `10.96.0.10`.
+        """
+        return tuple(self.reader.elements(self, word))
+
+    def __repr__(self) -> str:
+        return f"<{'Map' if self.is_map else 'Set'} {self.table.family} {self.table.name} {self.name}>"
+
+
+class SetReader(Protocol):
+    """What reads a set of one form of source."""
+
+    @property
+    def line(self) -> int:
+        """The line where the set begins, 0 in JSON."""
+
+    def head(self, found: SetOrMap) -> SetHead:
+        """Return what is said beside the elements."""
+
+    def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
+        """Yield elements with their lines: those in whose text a word stands."""

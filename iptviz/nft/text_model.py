@@ -1,0 +1,214 @@
+"""Chains and sets whose source is text: read when they are asked for."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iptviz.nft.element_reader import read_element, split_elements
+from iptviz.nft.expression_reader import read_joined
+from iptviz.nft.fields import type_of
+from iptviz.nft.model import ChainBody, Read, Rule, SetHead
+from iptviz.nft.priorities import read_base
+from iptviz.nft.spans import statements_in
+from iptviz.nft.statement_reader import read_rule
+from iptviz.nft.tokens import milliseconds, read_number, tokens_of, unquoted
+from iptviz.nft.words import NotReadError, Words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.nft.expressions import Element, Type
+    from iptviz.nft.model import Base, Chain, SetOrMap
+    from iptviz.nft.positions import Numbered
+
+Span = tuple[int, int]
+
+_HANDLE = re.compile(r"\s*#\s*handle\s+(\d{1,19})\s*\Z")
+_OF_CHAIN = re.compile(r"(?:type[ \t]|policy[ \t]|flags[ \t]|devices[ \t]*=|comment[ \t])")
+_ELEMENTS = re.compile(r"(?:\A|[\s;])elements\s*=\s*\{")
+
+
+class Pieces:
+    """What the text has of a chain, a set or an object: one block, or several where commands add to it."""
+
+    __slots__ = ("place", "source", "spans")
+
+    def __init__(self, source: Numbered, place: int, *spans: Span) -> None:
+        self.source = source
+        self.place = place
+        self.spans = list(spans)
+
+    @property
+    def line(self) -> int:
+        """The line where it begins."""
+        return self.source.line_of(self.place)
+
+    def extend(self, *spans: Span) -> None:
+        """Take another block, or another rule, at the end."""
+        self.spans += spans
+
+    def statements(self) -> Iterator[tuple[int, str]]:
+        """Yield each statement, with the place where it begins."""
+        text = self.source.text
+        for start, end in self.spans:
+            for begun, stop in statements_in(text, start, end):
+                line = text[begun:stop]
+                inner = line.strip()
+                if inner and inner[0] != "#":
+                    yield begun + line.find(inner[0]), inner
+
+
+class ChainPieces(Pieces):
+    """A chain of a text."""
+
+    __slots__ = ()
+
+    def base(self, chain: Chain) -> Base | None:
+        """Return where it is hooked in."""
+        text = self.source.text
+        if all(text.find("hook", start, end) < 0 for start, end in self.spans):
+            return None
+        said = (text for _, text in self.statements() if _OF_CHAIN.match(text))
+        return read_base(said, chain.table.family)
+
+    def body(self, chain: Chain) -> ChainBody:
+        """Return its rules and its comment."""
+        return self.source.bodies.get(chain) or self.source.remember(chain, self._body(chain))
+
+    def _body(self, chain: Chain) -> ChainBody:
+        rules: list[Rule] = []
+        comment = None
+        for place, text in self.statements():
+            if _OF_CHAIN.match(text):
+                comment = unquoted(text[len("comment") :].strip()) if text.startswith("comment") else comment
+                continue
+            handle = _HANDLE.search(text) if "#" in text else None
+            shown = text[: handle.start()] if handle else text
+            number = int(handle[1]) if handle else None
+            line = self.source.line_of(place)
+            rules.append(Rule(chain.table, chain.name, len(rules) + 1, line, shown, number, _read))
+        return ChainBody(tuple(rules), comment)
+
+
+def _read(rule: Rule) -> Read:
+    return read_rule(rule.text, rule.table.family)
+
+
+class SetPieces(Pieces):
+    """A set or map of a text; `added` are elements that commands add."""
+
+    __slots__ = ("added",)
+
+    def __init__(self, source: Numbered, place: int, *spans: Span) -> None:
+        super().__init__(source, place, *spans)
+        self.added: list[Span] = []
+
+    def empty(self) -> None:
+        """Take away all elements, as flush does."""
+        self.added.clear()
+        text = self.source.text
+        found = [_ELEMENTS.search(text, *span) for span in self.spans]
+        pairs = zip(self.spans, found, strict=True)
+        self.spans = [(span[0], one.start() if one else span[1]) for span, one in pairs]
+
+    def head(self, _found: SetOrMap) -> SetHead:
+        """Return what is said beside the elements."""
+        head = SetHead(())
+        for text in self._said():
+            head = _with(head, text)
+        return head
+
+    def _said(self) -> Iterator[str]:
+        """Yield the statements before and behind the elements."""
+        text = self.source.text
+        for start, end in self.spans:
+            found = _ELEMENTS.search(text, start, end)
+            stop = found.start() if found else end
+            behind = text.rfind("}", start, end) + 1 if found else end
+            for first, last in ((start, stop), (behind or end, end)):
+                for begun, finish in statements_in(text, first, last):
+                    inner = text[begun:finish].strip()
+                    if inner and inner[0] != "#":
+                        yield inner
+
+    def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
+        """Yield elements with their lines: those in whose text a word stands."""
+        head = found.head
+        for start, end in self._regions():
+            text = self.source.text
+            if text.find("#", start, end) >= 0:
+                text = text[:start] + _COMMENT.sub(_blanked, text[start:end])
+            for place, inner in (
+                _with_word(text, start, end, word) if word else split_elements(text, start, end)
+            ):
+                yield self.source.line_of(place), read_element(inner, head.key_type, head.data_type)
+
+    def _regions(self) -> Iterator[Span]:
+        text = self.source.text
+        for start, end in self.spans:
+            found = _ELEMENTS.search(text, start, end)
+            if found:
+                closing = text.rfind("}", found.end(), end)
+                yield found.end(), closing if closing >= 0 else end
+        yield from self.added
+
+
+_COMMENT = re.compile(r'("[^"\n]*"?)|#[^\n]*')
+
+
+def _blanked(found: re.Match[str]) -> str:
+    return found[1] or " " * len(found[0])
+
+
+def _with_word(text: str, start: int, end: int, word: str) -> Iterator[tuple[int, str]]:
+    """Yield the elements in whose text a word stands: of the lines that have it, no others are looked at."""
+    at = text.find(word, start, end)
+    while at >= 0:
+        first = max(text.rfind("\n", start, at) + 1, start)
+        last = text.find("\n", at, end)
+        last = end if last < 0 else last
+        yield from (found for found in split_elements(text, first, last) if word in found[1])
+        at = text.find(word, last, end)
+
+
+# --- what a set says of itself -----------------------------------------------------------------------------
+
+
+def _with(head: SetHead, text: str) -> SetHead:
+    """Return a head with one more statement."""
+    words = tokens_of(text)
+    keyword, rest = words[0], words[1:]
+    if keyword in {"type", "typeof"}:
+        key, data = _types(rest, named=keyword == "type")
+        return head._replace(key_type=key, data_type=data)
+    if keyword == "flags":
+        return head._replace(flags=tuple(sorted(word for word in rest if word != ",")))
+    if keyword == "comment" and rest:
+        return head._replace(comment=unquoted(rest[0]))
+    if keyword == "timeout" and rest:
+        return head._replace(timeout=milliseconds(rest[0]))
+    if keyword == "size" and rest:
+        return head._replace(size=read_number(rest[0]))
+    return head._replace(rest=(*head.rest, " ".join(words)))
+
+
+def _types(words: list[str], *, named: bool) -> tuple[Type, Type | None]:
+    """Read `ipv4_addr . inet_service : verdict`, or the same of expressions."""
+    read = _names if named else _typeof
+    if ":" not in words:
+        return read(words), None
+    at = words.index(":")
+    data = words[at + 1 :]
+    return read(words[:at]), _names(data) if len(data) == 1 else read(data)
+
+
+def _names(words: list[str]) -> Type:
+    return tuple(word for word in words if word not in {".", "interval"})
+
+
+def _typeof(words: list[str]) -> Type:
+    try:
+        return type_of(read_joined(Words([word for word in words if word != "interval"])))
+    except NotReadError:
+        return ()

@@ -1,0 +1,169 @@
+"""A listing of nft as a source of rules: what is told of it beside its rules."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from iptviz.dump.model import Dump
+    from iptviz.nft.model import Chain, Ruleset, Table
+    from iptviz.node.evidence import Evidence
+
+FAMILIES = {"ipv4": ("ip", "inet"), "ipv6": ("ip6", "inet")}
+"""The families of tables of nft whose rules the packets of a family meet."""
+
+
+class RuleSource(Protocol):
+    """Where rules that a packet passes come from: a dump, or a listing of nft."""
+
+    @property
+    def source(self) -> str:
+        """The file, as messages call it."""
+
+    @property
+    def family(self) -> str:
+        """Either `ipv4` or `ipv6`."""
+
+    @property
+    def tool(self) -> str | None:
+        """What wrote it, with its version where that is told."""
+
+    @property
+    def backend(self) -> str | None:
+        """Either `nf_tables` or `legacy`, or None where that is not known."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing of it is missing."""
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules there are."""
+
+    @property
+    def tables(self) -> Collection[str]:
+        """The names of the tables."""
+
+
+class NftListing:
+    """The tables of a listing that packets of one family meet, but for those whose rules a dump has.
+
+    `ruleset` holds the tables, `chains_elsewhere` chains, by family, table and name, that are a dump's.
+    """
+
+    backend = "nf_tables"
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        source: str,
+        family: str,
+        chains_elsewhere: Collection[tuple[str, str, str]] = (),
+    ) -> None:
+        self.ruleset = ruleset
+        self.source = source
+        self.family = family
+        self.chains_elsewhere = frozenset(chains_elsewhere)
+
+    @property
+    def tool(self) -> str:
+        """What wrote it, with its version where that is told."""
+        return f"nft v{self.ruleset.version}" if self.ruleset.version else "nft list ruleset"
+
+    @cached_property
+    def _asked(self) -> tuple[Table, ...]:
+        return tuple(
+            table
+            for table in self.ruleset.tables.values()
+            if table.family in FAMILIES[self.family] and self._has_own(table)
+        )
+
+    def _has_own(self, table: Table) -> bool:
+        """Whether a table has a chain that a hook leads to and no dump has."""
+        bases = [chain.name for chain in table.chains.values() if chain.base]
+        return any((table.family, table.name, name) not in self.chains_elsewhere for name in bases)
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """The tables by family and name, as in `ip kube-proxy`, as far as something of them is asked."""
+        return {f"{table.family} {table.name}": table for table in self._asked}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What a snapshot calls these tables."""
+        return frozenset(
+            name
+            for table in self._asked
+            for name in (f"nft {table.family} {table.name}", f"nf_tables {table.name}")
+        )
+
+    def has_of_iptables(self, name: str) -> bool:
+        """Whether the listing shows the table of iptables-nft that has a name."""
+        return (FAMILIES[self.family][0], name) in self.ruleset.tables
+
+    @property
+    def unasked(self) -> tuple[str, ...]:
+        """Tables with rules that packets meet at devices, before all hooks or behind them."""
+        return tuple(
+            f"nft {table.family} {table.name}"
+            for table in self.ruleset.tables.values()
+            if table.family in {"netdev", "inet"}
+            and any(_is_at_device(chain) for chain in table.chains.values())
+        )
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules these tables have."""
+        return sum(len(chain.rules) for table in self._asked for chain in table.chains.values())
+
+    @property
+    def complete(self) -> bool:
+        """Whether no block of the text is open at its end."""
+        return not any(one.id in _OPEN for one in self.ruleset.remarks)
+
+
+def _is_at_device(chain: Chain) -> bool:
+    """Whether a chain that drops or has rules is asked at a device."""
+    base = chain.base
+    return (
+        base is not None and base.hook in {"ingress", "egress"} and (chain.has_rules or base.policy == "drop")
+    )
+
+
+_OPEN = {"nft-block-open", "nft-json-open"}
+
+
+def listing_of(pieces: Iterable[Evidence], family: str, dumps: Iterable[Dump]) -> NftListing | None:
+    """Return the tables that listings of a node show, as far as packets of a family meet them; None for none.
+
+    One that shows all tables goes before those that show some. What a dump of iptables-nft has is
+    not asked again.
+    """
+    from iptviz.nft.read import read_ruleset
+
+    own = [piece for piece in pieces if piece.kind == "nft" and piece.namespace is None]
+    whole = [piece for piece in own if not piece.partial]
+    found: Ruleset | None = None
+    name = ""
+    for piece in whole[:1] or own:
+        read = read_ruleset(piece.file.text.encode(), piece.source.name)
+        if found is None:
+            found, name = read, piece.source.name
+        else:
+            found.tables |= {key: table for key, table in read.tables.items() if key not in found.tables}
+            name = f"{name}, {piece.source.name}"
+    if found is None:
+        return None
+    of_nft = "ip" if family == "ipv4" else "ip6"
+    elsewhere = [
+        (of_nft, table.name, chain)
+        for dump in dumps
+        if dump.family == family and dump.backend != "legacy"
+        for table in dump.tables.values()
+        for chain in table.chains
+    ]
+    listing = NftListing(found, name, family, elsewhere)
+    return listing if listing.tables else None

@@ -1,0 +1,1 @@
+"""What rules of nft become: tests of packets, and what is done with them."""

@@ -1,0 +1,159 @@
+"""Maps of nft: the rules that stand for their elements, of which those are made that a packet may find."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from iptviz.nft.expressions import CatchAll, Concatenation, Hash, Numgen, Payload, SetReference
+from iptviz.rules.form import Test
+from iptviz.rules.native.comparing import among, drawn_of, quoting
+from iptviz.rules.native.fields import bounds_of, networks_of
+from iptviz.rules.native.words import words_of
+from iptviz.xtables.address import full_mask
+from iptviz.xtables.values.addresses import show_host
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeGuard
+
+    from iptviz.nft.expressions import AnonymousSet, Element, Expression
+    from iptviz.rules.form import CompiledRule
+    from iptviz.rules.native.comparing import Way
+    from iptviz.rules.native.scope import Scope
+    from iptviz.xtables.address import Network
+
+    Maker = Callable[[Way, Element], "CompiledRule"]
+
+_ADDRESSES: tuple[Expression, ...] = (Payload("ip", "daddr"), Payload("ip6", "daddr"))
+
+
+class FewParts:
+    """Parts of a rule that are asked one after the other: see `Parts`."""
+
+    def __init__(self, rules: Iterable[CompiledRule]) -> None:
+        self._rules = tuple(rules)
+
+    def towards(self, destination: Network | None, port: int | None = None) -> Sequence[CompiledRule]:  # noqa: ARG002
+        """Return all of them."""
+        return self._rules
+
+
+def lookup(
+    key: Expression, found: SetReference | AnonymousSet, scope: Scope, make: Maker
+) -> FewParts | ElementParts:
+    """Return the parts that look up a key: one for each element, which `make` makes of its tests."""
+    elements = scope.elements(found) if drawn_of(key) or isinstance(key, Hash) else ()
+    if isinstance(key, Hash):
+        return FewParts(_hashed(key, elements or (), make))
+    if drawn_of(key) and not (isinstance(key, Numgen) and key.mode == "inc" and scope.counts() > 1):
+        return FewParts(_drawn(key, elements or (), make))
+    return ElementParts(key, found, scope, make)
+
+
+def _drawn(key: Expression, elements: Sequence[Element], make: Maker) -> Iterable[CompiledRule]:
+    """Yield a cascade of chances that comes to what each element has of all numbers; keys that lack leak."""
+    first, count = drawn_of(key) or (0, 1)
+    left = count
+    for element in _in_order(elements):
+        covered = left if isinstance(element.key, CatchAll) else _covered(element, first, first + count - 1)
+        if covered and left:
+            text = f"{words_of(key)} {words_of(element.key)}"
+            yield make((Test("chance", Fraction(covered, left), quote=text, part=text),), element)
+            left -= covered
+
+
+def _in_order(elements: Iterable[Element]) -> list[Element]:
+    """Return elements by their keys, what stands for all others last."""
+    return sorted(elements, key=lambda element: _first(element) if _first(element) is not None else 1 << 64)  # type: ignore[arg-type,return-value]
+
+
+def _first(element: Element) -> int | None:
+    bounds = bounds_of(element.key)
+    return None if bounds is None else bounds.first
+
+
+def _covered(element: Element, first: int, last: int) -> int:
+    bounds = bounds_of(element.key)
+    return 0 if bounds is None else max(0, min(bounds.last, last) - max(bounds.first, first) + 1)
+
+
+def _hashed(key: Hash, elements: Sequence[Element], make: Maker) -> Iterable[CompiledRule]:
+    """Yield parts of which a hash chooses one: what it comes to is a condition, the last of all is left."""
+    last = key.offset + key.modulus - 1
+    left = key.modulus
+    for element in _in_order(elements):
+        covered = left if isinstance(element.key, CatchAll) else _covered(element, key.offset, last)
+        if covered:
+            text = f"{words_of(key)} {words_of(element.key)}"
+            yield make(() if covered == left else (quoting(text),), element)
+            left -= covered
+
+
+class ElementParts:
+    """The elements of a set or map as parts of a rule: see `Parts`. Those are made that may match."""
+
+    def __init__(
+        self, key: Expression, found: SetReference | AnonymousSet, scope: Scope, make: Maker
+    ) -> None:
+        self._key = key
+        self._parts = key.parts if isinstance(key, Concatenation) else (key,)
+        self._found = found
+        self._scope = scope
+        self._make = make
+        self._address = next((at for at, part in enumerate(self._parts) if part in _ADDRESSES), None)
+        self._port = next((at for at, part in enumerate(self._parts) if _is_destination_port(part)), None)
+        self._made: dict[Element, CompiledRule | None] = {}
+        self._towards: dict[Network | int | None, Sequence[CompiledRule]] = {}
+
+    def towards(self, destination: Network | None, port: int | None = None) -> Sequence[CompiledRule]:
+        """Return those that may match a packet to `destination` and `port`; None is not known."""
+        wanted = destination if self._address is not None else port if self._port is not None else None
+        if wanted not in self._towards:
+            rules = (self._rule(element) for element in self._elements(wanted))
+            self._towards[wanted] = tuple(rule for rule in rules if rule is not None)
+        return self._towards[wanted]
+
+    def _elements(self, wanted: Network | int | None) -> Sequence[Element]:
+        named = self._scope.named(self._found)
+        if named is not None and "interval" not in named.head.flags and _is_host(wanted):
+            found = (element for _, element in named.elements_with(show_host(wanted)))
+            return [element for element in found if self._may_fit(element, wanted)]
+        elements = self._scope.elements(self._found) or ()
+        chosen = [element for element in elements if wanted is None or self._may_fit(element, wanted)]
+        return sorted(chosen, key=lambda element: isinstance(element.key, CatchAll))
+
+    def _may_fit(self, element: Element, wanted: Network | int) -> bool:
+        parts = element.key.parts if isinstance(element.key, Concatenation) else (element.key,)
+        if len(parts) != len(self._parts):
+            return True
+        if isinstance(wanted, int):
+            bounds = bounds_of(parts[self._port or 0])
+            return bounds is None or bounds.first <= wanted <= bounds.last
+        networks = networks_of(parts[self._address or 0])
+        return networks is None or any(network.meets(wanted) for network in networks)
+
+    def _rule(self, element: Element) -> CompiledRule | None:
+        if element not in self._made:
+            self._made[element] = self._compiled(element)
+        return self._made[element]
+
+    def _compiled(self, element: Element) -> CompiledRule | None:
+        found = among(self._key, (element.key,), self._scope)
+        text = f"{words_of(self._key)} {words_of(element.key)}"
+        if found is None:
+            return self._make((quoting(text),), element)
+        if not found.ways:
+            return None
+        tests = (*found.first, *found.ways[0])
+        return self._make(
+            tuple(test._replace(quote=test.quote or text, part=text) for test in tests), element
+        )
+
+
+def _is_host(wanted: Network | int | None) -> TypeGuard[Network]:
+    return isinstance(wanted, tuple) and wanted.mask == full_mask(wanted.version)
+
+
+def _is_destination_port(part: Expression) -> bool:
+    return isinstance(part, Payload) and part.field == "dport"

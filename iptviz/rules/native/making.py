@@ -1,0 +1,166 @@
+"""A rule of nft as one that the engine walks: what follows on a change is asked of the packet as it is then."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from iptviz.nft.expressions import AnonymousSet, Concatenation, MapLookup, SetReference
+from iptviz.nft.statements import Assign, Counter, Last, Match, Nat, Verdict, VerdictMap
+from iptviz.rules.form import ASK, NOTHING, Action, CompiledRule
+from iptviz.rules.native.actions import done, nat_action, serves, verdict
+from iptviz.rules.native.comparing import Compared, compared, never
+from iptviz.rules.native.lookups import ElementParts, FewParts, lookup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from iptviz.nft.expressions import Element, Expression
+    from iptviz.nft.model import Rule
+    from iptviz.nft.statements import Statement
+    from iptviz.rules.form import Parts, Test
+    from iptviz.rules.native.comparing import Way
+    from iptviz.rules.native.scope import Scope
+
+_INERT = (Counter, Last)
+_ASKING, _COUNTED = Action(ASK), Action(NOTHING)
+CHANCE = "chance"
+_LONG = 64
+"""Of a set with so many elements those are made that a packet may find."""
+
+
+def compiled(rule: Rule, scope: Scope) -> CompiledRule:
+    """Return a rule in the neutral form."""
+    statements = tuple(one for one in rule.statements if not isinstance(one, _INERT))
+    return _Making(rule, scope).made(statements, ())
+
+
+class _Making:
+    """Makes one rule: all its parts stand in its place."""
+
+    def __init__(self, rule: Rule, scope: Scope) -> None:
+        self._rule = rule
+        self._scope = scope
+
+    def made(self, statements: Sequence[Statement], tests: Way) -> CompiledRule:
+        """Return a rule that asks `tests` and then comes to some statements."""
+        for place, statement in enumerate(statements):
+            rest = statements[place + 1 :]
+            if isinstance(statement, Match):
+                asked = compared(statement, self._scope)
+                tests = (*tests, *asked.first)
+                if not _is_one(asked):
+                    return self._of_several(asked, statement, tests, rest)
+                tests = (*tests, *_tests(asked))
+                continue
+            special = _SPECIAL.get(type(statement))
+            found = special(self, statement, tests, rest) if special else None
+            if found is not None:
+                return found
+            does = done(statement, self._scope)
+            tests = (*tests, *does.tests)
+            if does.action is not None:
+                more = None if does.ends or not rest else FewParts([self.made(rest, ())])
+                return self._made(tests, does.action, more)
+        return self._made(tests, _COUNTED)
+
+    def _made(self, tests: Way, action: Action, more: Parts | None = None) -> CompiledRule:
+        return CompiledRule(self._rule, self._rule.chain, tests, action, more)
+
+    def _then(self, rest: Sequence[Statement]) -> Parts | None:
+        return FewParts([self.made(rest, ())]) if rest else None
+
+    def _of_several(
+        self, asked: Compared, match: Match, tests: Way, rest: Sequence[Statement]
+    ) -> CompiledRule:
+        """Return a rule of which one of several ways must hold, or none."""
+        parts: Parts
+        if asked.negated:
+            skipping = [self._made(way, _ASKING) for way in asked.ways]
+            parts = FewParts([*skipping, self.made(rest, ())])
+        else:
+            action, then = (_ASKING if rest else _COUNTED), self._then(rest)
+            if len(asked.ways) >= _LONG and isinstance(match.right, SetReference | AnonymousSet):
+                parts = ElementParts(
+                    match.left, match.right, self._scope, lambda way, _element: self._made(way, action, then)
+                )
+            else:
+                parts = FewParts(self._made(way, action, then) for way in asked.ways)
+        return self._made(tests, _ASKING, parts)
+
+    # --- maps ------------------------------------------------------------------------------------------------
+
+    def verdicts(self, statement: VerdictMap, tests: Way, _rest: Sequence[Statement]) -> CompiledRule:
+        """Look up what becomes of the packet."""
+
+        def make(way: Way, element: Element) -> CompiledRule:
+            found = element.data if isinstance(element.data, Verdict) else Verdict("continue")
+            return self._made(way, verdict(found))
+
+        return self._made(tests, _ASKING, lookup(statement.key, statement.map, self._scope, make))
+
+    def nat(self, statement: Nat, tests: Way, rest: Sequence[Statement]) -> CompiledRule:
+        """Rewrite the packet, to what a map has for it, where there is one."""
+        if not serves(statement, self._scope):
+            return self.made(rest, tests)
+        address, port = statement.address, statement.port
+        mapped = address if isinstance(address, MapLookup) else port if isinstance(port, MapLookup) else None
+        if mapped is None:
+            return self._made(tests, nat_action(statement, address, port, self._scope))
+
+        def make(way: Way, element: Element) -> CompiledRule:
+            data = element.data if not isinstance(element.data, Verdict) else None
+            pair = (data, port) if mapped is address else (address, data)
+            return self._made(way, nat_action(statement, *pair, self._scope))
+
+        return self._looked_up(mapped, tests, make)
+
+    def assign(self, statement: Assign, tests: Way, rest: Sequence[Statement]) -> CompiledRule | None:
+        """Set something to what a map has for the packet; None where no map is asked."""
+        if not isinstance(statement.value, MapLookup):
+            return None
+        then = self._then(rest)
+
+        def make(way: Way, element: Element) -> CompiledRule:
+            does = done(statement._replace(value=_data(element)), self._scope)
+            return self._made((*way, *does.tests), does.action or _ASKING, then)
+
+        return self._looked_up(statement.value, tests, make)
+
+    def _looked_up(
+        self, mapped: MapLookup, tests: Way, make: Callable[[Way, Element], CompiledRule]
+    ) -> CompiledRule:
+        return self._made(tests, _ASKING, lookup(mapped.key, mapped.map, self._scope, make))
+
+
+def _data(element: Element) -> Expression:
+    return (
+        element.data
+        if element.data is not None and not isinstance(element.data, Verdict)
+        else Concatenation(())
+    )
+
+
+def _is_one(asked: Compared) -> bool:
+    """Whether what is asked is a list of tests that must hold."""
+    if asked.negated:
+        return all(len(way) <= 1 for way in asked.ways)
+    return len(asked.ways) <= 1
+
+
+def _tests(asked: Compared) -> Way:
+    if not asked.negated:
+        return asked.ways[0] if asked.ways else (never("no element"),)
+    if () in asked.ways:
+        return (never("every element"),)
+    return tuple(_turned(test) for (test,) in asked.ways)
+
+
+def _turned(test: Test) -> Test:
+    """Return the opposite of a test; of chances that have come, or have not, there is no other."""
+    if test.kind == CHANCE:
+        return test._replace(operand=1 - test.operand)
+    return test._replace(negated=not test.negated)
+
+
+_Special: TypeAlias = "Callable[[_Making, Any, Way, Sequence[Statement]], CompiledRule | None]"
+_SPECIAL: dict[type, _Special] = {VerdictMap: _Making.verdicts, Nat: _Making.nat, Assign: _Making.assign}

@@ -1,0 +1,47 @@
+"""Where a rule of nft stands: whose sets it may look up, and of which family the packets are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.nft.expressions import AnonymousSet, Element, SetReference
+from iptviz.records import NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from iptviz.nft.model import SetOrMap, Table
+
+DYNAMIC = {"dynamic", "timeout"}
+
+
+class Scope(NamedTuple):
+    """The table of a rule, and the family of the packets, `ipv4` or `ipv6`, that it is made for.
+
+    `counts` tells how many rules of the rule set count packets (`numgen inc`): of one, the shares are known.
+    """
+
+    table: Table
+    family: str
+    counts: Callable[[], int]
+
+    @property
+    def version(self) -> int:
+        """The version of IP, 4 or 6."""
+        return 4 if self.family == "ipv4" else 6
+
+    def named(self, found: SetReference | AnonymousSet) -> SetOrMap | None:
+        """Return the set or map that has a name; None for one that stands in its rule, or is not there."""
+        return self.table.sets.get(found.name) if isinstance(found, SetReference) else None
+
+    def elements(self, found: SetReference | AnonymousSet) -> tuple[Element, ...] | None:
+        """Return the elements of a set or map; None where it is not there."""
+        if isinstance(found, AnonymousSet):
+            return found.elements
+        named = self.named(found)
+        return None if named is None else named.elements
+
+    def changes(self, found: SetReference | AnonymousSet) -> bool:
+        """Whether rules may put something into a set."""
+        named = self.named(found)
+        return named is not None and not DYNAMIC.isdisjoint(named.head.flags)

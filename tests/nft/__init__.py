@@ -1,0 +1,1 @@
+"""nft's language: what is read of texts and JSON."""
