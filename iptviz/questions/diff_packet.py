@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.compare.fates.packets import Asking, Parting, compared_packet
-from iptviz.errors import AbsentError, PacketError, quoted
+from iptviz.dump.model import Dump
+from iptviz.errors import AbsentError, DumpError, PacketError, quoted
 from iptviz.questions.packet import PacketResult, packet
 from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
@@ -48,6 +49,7 @@ def packet_fates(old: Snapshot, new: Snapshot, asked: str) -> PacketFates:
     Raises:
         PacketError: this is no packet, or it cannot be.
         AbsentError: DST is a service's name, and neither node has such a service.
+        DumpError: a packet passes tables of nft on a node.
     """
     fields = _read(asked, (old, new))
     try:
@@ -60,6 +62,8 @@ def packet_fates(old: Snapshot, new: Snapshot, asked: str) -> PacketFates:
             theirs = packet(new, **fields)
         except AbsentError:
             theirs = packet(new, **_at(fields, mine))
+    for answer in (mine, theirs):
+        _refuse_listings(answer)
     found = compared_packet(_asking(mine), _asking(theirs))
     return PacketFates(asked, mine, theirs, *found)
 
@@ -93,6 +97,21 @@ def _at(fields: dict[str, Any], found: PacketResult) -> dict[str, Any]:
     asked = found.asked
     address = show_network(asked.destination).partition("/")[0] if asked.destination else None
     return {**fields, "dst": address, "protocol": asked.protocol, "dport": asked.destination_port}
+
+
+def _refuse_listings(found: PacketResult) -> None:
+    """Raise an error where rules of nft were asked, which are not compared.
+
+    Raises:
+        DumpError: there are such rules.
+    """
+    listing = next((source for source in found.sources if not isinstance(source, Dump)), None)
+    if listing is not None:
+        raise DumpError(
+            "tables of nft are not compared yet",
+            where=listing.source,
+            hint="ask iptviz packet about each node",
+        )
 
 
 def _asking(found: PacketResult) -> Asking:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 import iptviz
-from iptviz.errors import AbsentError, PacketError
+from iptviz.errors import AbsentError, DumpError, PacketError
 from iptviz.node.snapshot import as_snapshot
 from iptviz.questions.diff_packet import packet_fates
 from tests import kubeproxy
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from iptviz.engine.path import Step
     from iptviz.questions.diff_packet import PacketFates
 
@@ -195,3 +197,18 @@ def test_whether_an_address_is_the_nodes_is_asked_of_both_sides() -> None:
     parting = fates(old, refused, "node 10.0.0.1 tcp 80").parting
     assert parting is not None
     assert [each.text for each in parting.when] == ["destination is local to this node"]
+
+
+def test_tables_of_nft_are_refused_not_left_out(tmp_path: Path) -> None:
+    """One side has a table that drops all, which nothing here compares: to call the fates alike would be false."""
+    text = dump_of("filter|:FORWARD ACCEPT [0:0]")
+    folder = tmp_path / "node"
+    folder.mkdir()
+    (folder / "iptables-save.txt").write_text(text)
+    (folder / "nft-list-ruleset.txt").write_text(
+        "table ip guard {\n\tchain all {\n\t\ttype filter hook prerouting priority raw; policy drop;\n\t}\n}\n"
+    )
+    with pytest.raises(DumpError, match=r"nft-list-ruleset\.txt: tables of nft are not compared yet"):
+        packet_fates(
+            iptviz.load_node(str(folder)), as_snapshot(iptviz.load(text.encode())), "- 10.0.0.9 tcp 80"
+        )
