@@ -210,7 +210,7 @@ def _pair(nodes: tuple[Snapshot, Snapshot], pair: Pair, asked: _Asked, progress:
 
 def _without_own_place(found: PairDiff, nodes: tuple[Snapshot, Snapshot]) -> PairDiff:
     """Return what differs but for what the place of each node rightly makes different."""
-    from iptviz.compare.chains.own_rules import without_own
+    from iptviz.compare.chains.own_place import without_own
     from iptviz.compare.ports.own_place import without_local  # few compare two nodes so
 
     ports, chains, set_aside = found.ports, found.chains, 0

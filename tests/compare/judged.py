@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import iptviz
 from iptviz.compare.fates.connections import Compared, compared
-from iptviz.compare.fates.sides import SameLines, Side
+from iptviz.compare.fates.two_nodes import SameLines, Side
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.host import Host
 from iptviz.kube.frontends import Frontend

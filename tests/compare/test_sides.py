@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import iptviz
 from iptviz.compare.fates.connections import compared
-from iptviz.compare.fates.sides import SameLines, Side, hosts
+from iptviz.compare.fates.two_nodes import SameLines, Side, hosts
 from iptviz.engine.host import Host
 from iptviz.ipset.saved import read_ipsets
 from iptviz.paths.survey import Evidence

@@ -6,8 +6,8 @@ from functools import cached_property
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from iptviz.compare.chains.asks import apart, asks_of, meet
-from iptviz.compare.chains.doing import OF_THE_PACKET, SEEN, counts, of_action, of_tests
+from iptviz.compare.chains.asked_values import apart, asks_of, meet
+from iptviz.compare.chains.rule_effects import OF_THE_PACKET, SEEN, counts, of_action, of_tests
 from iptviz.rules.form import TARGET
 from iptviz.rules.iptables import compiled
 from iptviz.xtables.values.numbers import Masked
@@ -15,8 +15,8 @@ from iptviz.xtables.values.numbers import Masked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from iptviz.compare.chains.asks import Asks
-    from iptviz.compare.chains.doing import ChainDoings, Doing
+    from iptviz.compare.chains.asked_values import Asks
+    from iptviz.compare.chains.rule_effects import ChainDoings, Doing
     from iptviz.dump.rule import Rule
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-from iptviz.compare.chains.doing import ChainDoings
 from iptviz.compare.chains.explained import Explaining
 from iptviz.compare.chains.forms import (
     ChainChange,
@@ -16,6 +15,7 @@ from iptviz.compare.chains.forms import (
     Uncompared,
 )
 from iptviz.compare.chains.rule_changes import ChainPair, Context, rule_changes
+from iptviz.compare.chains.rule_effects import ChainDoings
 from iptviz.compare.chains.table_side import TableSide, lone_chains, odd_chains
 from iptviz.compare.chains.texts import wording
 from iptviz.compare.chains.unlike import unlike_chains

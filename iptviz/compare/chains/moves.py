@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator, Sequence
 
     from iptviz.compare.chains.commuting import Acting
-    from iptviz.compare.chains.doing import ChainDoings
+    from iptviz.compare.chains.rule_effects import ChainDoings
 
 _FEW = 64
 """Of so many rules each is compared with each that it crossed."""

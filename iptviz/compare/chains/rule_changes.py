@@ -14,11 +14,11 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from iptviz.compare.chains.doing import ChainDoings
     from iptviz.compare.chains.explained import Explaining
     from iptviz.compare.chains.forms import Fact, Kind
     from iptviz.compare.chains.moves import Move
     from iptviz.compare.chains.pairing import Item, Likening, Place
+    from iptviz.compare.chains.rule_effects import ChainDoings
     from iptviz.compare.chains.texts import Wording
     from iptviz.dump.table import Table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from iptviz.compare.fates.both_ways import BothWays
+from iptviz.compare.fates.client_comparison import ClientComparison
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import UNKNOWN
 from iptviz.paths.clients import everybody
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iptviz.compare.fates.endings import Apart
-    from iptviz.compare.fates.sides import Side
+    from iptviz.compare.fates.two_nodes import Side
     from iptviz.engine.condition import When
     from iptviz.paths.clients import Asked, Client
 
@@ -83,12 +83,13 @@ def _found(
     old: Side, new: Side, asked: Asked, client: Client, sources: Sequence[str], *, answers: bool
 ) -> _Found:
     """Compare for one kind of client; a case is found to be one by a packet of which all is known."""
-    comparison = BothWays(old, new, asked, client, answers=answers)
+    comparison = ClientComparison(old, new, asked, client, answers=answers)
     apart: Apart | None = None
     open_by: Open | None = None
     for chosen in comparison.cases(sources):
         tried = (
-            BothWays(old, new, asked, known, answers=answers).apart() for known in chosen.clients(client)
+            ClientComparison(old, new, asked, known, answers=answers).apart()
+            for known in chosen.clients(client)
         )
         apart = next(filter(None, tried), None)
         if apart is not None and not any(end.outcome == UNKNOWN for end in (*apart.old, *apart.new)):

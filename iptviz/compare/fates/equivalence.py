@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from iptviz.compare.fates.connections import Open
-from iptviz.compare.fates.pair import Key, Pair, frontends_of
+from iptviz.compare.fates.frontend_comparison import FrontendComparison, Key, frontends_of
 from iptviz.engine.nodes import TooLargeError
 from iptviz.errors import PacketError
 from iptviz.progress import nobody, stepwise
@@ -115,7 +115,7 @@ class _Finding:
 
     def compare(self, old: Sequence[Examined], new: Sequence[Examined], progress: Progress) -> None:
         """Compare the frontends of dumps of one family."""
-        pair = Pair(old, new)
+        pair = FrontendComparison(old, new)
         self._aside.update(dict.fromkeys(pair.set_aside))
         for key in stepwise(pair.keys, _COMPARING, progress, 0.0, 1.0):
             frontend = pair.first(key).frontend
@@ -129,7 +129,7 @@ class _Finding:
             except PacketError:
                 self.not_known("tables not in the dump", [frontend.text])
 
-    def _note(self, pair: Pair, key: Key, found: Compared, first: Key) -> None:
+    def _note(self, pair: FrontendComparison, key: Key, found: Compared, first: Key) -> None:
         service, frontend = pair.first(key).service, pair.first(key).frontend.text
         self._compared += 1
         self._assumed |= dict.fromkeys(found.assumed)

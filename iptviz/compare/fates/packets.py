@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.compare.fates.chosen import holds
+from iptviz.compare.fates.diagram_differences import Rest, cases_of, differing, evened, evened_shares, unlike
 from iptviz.compare.fates.parting import parting_steps
-from iptviz.compare.fates.sides import OneSide, SameLines, Side, hosts
-from iptviz.compare.fates.telling import Rest, cases_of, differing, evened, evened_shares, unlike
+from iptviz.compare.fates.sample_packet import holds
+from iptviz.compare.fates.two_nodes import OneSide, SameLines, Side, hosts
 from iptviz.engine.chance import NEVER, total
 from iptviz.engine.hooks import Hooks
 from iptviz.engine.host import UNKNOWN_HOST
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
-    from iptviz.compare.fates.telling import Regions
+    from iptviz.compare.fates.diagram_differences import Regions
     from iptviz.engine.condition import Assumption, Condition, When
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from iptviz.compare.fates.sides import told_text, without_chain
+from iptviz.compare.fates.two_nodes import told_text, without_chain
 from iptviz.dump.rule import Rule
 from iptviz.engine.path import MISSED, POLICY, ROUTING, steps_of
 from iptviz.engine.stages import STAGES

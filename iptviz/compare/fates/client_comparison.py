@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.compare.fates.chosen import Chosen
+from iptviz.compare.fates.diagram_differences import (
+    Rest,
+    cases_of,
+    contradicts_itself,
+    differing,
+    evened,
+    unlike,
+)
 from iptviz.compare.fates.endings import Apart, Ending, seen_of, telling
-from iptviz.compare.fates.sides import OneSide
-from iptviz.compare.fates.telling import Rest, cases_of, contradicts_itself, differing, evened, unlike
+from iptviz.compare.fates.sample_packet import SamplePacket
+from iptviz.compare.fates.two_nodes import OneSide
 from iptviz.engine.chance import product, total
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.effects import UNKNOWN
@@ -26,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
-    from iptviz.compare.fates.sides import Side
+    from iptviz.compare.fates.two_nodes import Side
     from iptviz.engine.condition import When
     from iptviz.engine.diagram import Diagrams
     from iptviz.engine.laws import Law
@@ -55,7 +62,7 @@ _OF_PROTOCOLS = {"tcp": 20, "udp": 8, "sctp": 12}
 """The least bytes of a packet."""
 
 
-class BothWays:
+class ClientComparison:
     """Compares two sides for one kind of client of one address and port."""
 
     def __init__(self, old: Side, new: Side, asked: Asked, client: Client, *, answers: bool) -> None:
@@ -106,7 +113,7 @@ class BothWays:
         old, new = (side.own for side in self._sides)
         return {condition: None for condition in old if condition in new}
 
-    def cases(self, sources: Sequence[str]) -> Iterator[Chosen]:
+    def cases(self, sources: Sequence[str]) -> Iterator[SamplePacket]:
         """Yield packets for which the sides seem to differ; what is not asked of them is not chosen.
 
         Raises:
@@ -118,7 +125,7 @@ class BothWays:
         if where != self._diagrams.no:
             for number in self._differing(where):
                 for regions in cases_of(self._shared, self._narrowed(number)):
-                    yield Chosen(self._sides[0], regions, sources)
+                    yield SamplePacket(self._sides[0], regions, sources)
 
     def apart(self) -> Apart | None:
         """Return that the sides differ for a packet of which all is known; None: they do not."""
@@ -212,7 +219,7 @@ class BothWays:
 
     # --- one packet ---------------------------------------------------------------------------------------------
 
-    def _endings(self, side: int, chosen: Chosen) -> Iterator[Ending]:
+    def _endings(self, side: int, chosen: SamplePacket) -> Iterator[Ending]:
         """Yield how a packet ends on one side, with who decides."""
         who = WhoDecides(self._ways[side])
         found: dict[End, list[tuple[Fraction, Ended]]] = {}

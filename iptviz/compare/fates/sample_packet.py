@@ -43,7 +43,7 @@ _BYTES = ("-m tos ", "-m dscp ", "-m owner ")
 """What is asked of a packet in words that are no region of a field, of which values are tried."""
 
 
-class Chosen:
+class SamplePacket:
     """A packet of a case: `regions` are the values of fields, by their ranks, `preferred` sources of packets."""
 
     def __init__(

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iptviz.compare.fates.connections import compared
-from iptviz.compare.fates.sides import SameLines, Side, hosts
+from iptviz.compare.fates.two_nodes import SameLines, Side, hosts
 from iptviz.engine.nodes import TooLargeError
 from iptviz.errors import PacketError
 from iptviz.kube.frontends import CHAIN
@@ -121,7 +121,7 @@ def _by_chain(texts: Iterable[bytes]) -> dict[bytes, list[bytes]]:
     return chains
 
 
-class Pair:
+class FrontendComparison:
     """Two sides of one family, and what was found of their frontends."""
 
     def __init__(self, old: Sequence[Examined], new: Sequence[Examined]) -> None:
