@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iptviz.checks.era import era_remark
 from iptviz.checks.examined import Examined
 from iptviz.checks.finding import findings_among
 from iptviz.checks.registry import examine
@@ -12,15 +11,11 @@ from iptviz.compare.chains.forms import Explained
 from iptviz.compare.ports.compared import compared
 from iptviz.compare.ports.of_rules import forms_of
 from iptviz.compare.ports.shared_chains import SharedChains
-from iptviz.errors import near_names
-from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
-from iptviz.kube.era import era_of
-from iptviz.kube.naming import Naming
-from iptviz.kube.service_ports import service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.fares import reached_in
 from iptviz.progress import nobody, part_of, stepwise
+from iptviz.questions.diff_notes import diff_notes, not_asked, uncompared
 from iptviz.questions.document import document_of
 from iptviz.questions.finding_changes import FindingChanges, finding_changes
 from iptviz.questions.pairing import (
@@ -36,7 +31,7 @@ from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.compare.chains.forms import ChainChange, ChainChanges
@@ -169,8 +164,8 @@ def diff(
         before,
         after,
         tuple(found),
-        (*left_out, *_uncompared(found), *_not_asked(asked)),
-        tuple(_notes(found, asked)),
+        (*left_out, *uncompared(found), *not_asked(services_only=asked.services_only, namespace=namespace)),
+        tuple(diff_notes(found, namespace)),
         namespace,
     )
 
@@ -278,57 +273,6 @@ def _explained(ports: PortChanges) -> Explained:
 
 def _lines(ports: Sequence[PortForm]) -> frozenset[int]:
     return frozenset(one.line for port in ports for one in port.frontends if one.line is not None)
-
-
-# --- what is said beside the differences -----------------------------------------------------------------------
-
-
-def _uncompared(pairs: Sequence[PairDiff]) -> Iterator[Item]:
-    """Yield what one side does not show, or both do not."""
-    for pair in pairs:
-        family = pair.new.family
-        for what, count in pair.ports.not_compared.items() if pair.ports else ():
-            yield remark("property-not-compared", what=what, count=count, family=family)
-        if pair.chains:
-            for one in pair.chains.uncompared:
-                yield remark(
-                    "table-not-compared",
-                    family=family,
-                    table=one.table,
-                    sides=one.sides,
-                    why=one.why,
-                )
-            for fact, sides in pair.chains.untold:
-                yield remark("fact-not-compared", fact=fact, sides=sides)
-        if count := pair.findings.open:
-            yield remark("findings-not-compared", count=count, family=family)
-
-
-def _not_asked(asked: _Asked) -> Iterator[Item]:
-    if asked.namespace is not None:
-        yield remark("only-namespace", namespace=asked.namespace)
-    elif asked.services_only:
-        yield remark("only-services")
-
-
-def _notes(pairs: Sequence[PairDiff], asked: _Asked) -> Iterator[Item]:
-    for pair in pairs:
-        backends = [dump.backend for dump in pair[:2]]
-        if None not in backends and backends[0] != backends[1]:
-            yield remark("backends-differ", old=backends[0], new=backends[1])
-        eras = [era_of(dump) for dump in pair[:2]]
-        if pair.ports and all(era.dated for era in eras) and not eras[0].releases & eras[1].releases:
-            yield remark("eras-differ", old_era=era_remark(eras[0]), new_era=era_remark(eras[1]))
-    if count := sum(pair.set_aside for pair in pairs):
-        yield remark("local-set-aside", count=count)
-    if asked.namespace is not None and not any(sum(pair.counts) for pair in pairs):
-        known = {name for pair in pairs for dump in pair[:2] for name in _namespaces(dump)}
-        names = near_names(asked.namespace, sorted(known - {""}))
-        yield remark("namespace-on-no-side", typed=asked.namespace, names=names)
-
-
-def _namespaces(dump: Dump) -> Iterator[str]:
-    return (port.service.namespace for port in service_ports(DispatchingRules(dump), Naming(dump, ())))
 
 
 # --- other questions about two nodes ---------------------------------------------------------------------------

@@ -1,0 +1,70 @@
+"""What is said beside the differences of two nodes: what was not compared and why, and what else differs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.checks.era import era_remark
+from iptviz.errors import near_names
+from iptviz.intake.remark import remark
+from iptviz.kube.dispatching import DispatchingRules
+from iptviz.kube.era import era_of
+from iptviz.kube.naming import Naming
+from iptviz.kube.service_ports import service_ports
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from iptviz.checks.finding import Item
+    from iptviz.dump.model import Dump
+    from iptviz.questions.diff import PairDiff
+
+
+def uncompared(pairs: Sequence[PairDiff]) -> Iterator[Item]:
+    """Yield what one side does not show, or both do not."""
+    for pair in pairs:
+        family = pair.new.family
+        for what, count in pair.ports.not_compared.items() if pair.ports else ():
+            yield remark("property-not-compared", what=what, count=count, family=family)
+        if pair.chains:
+            for one in pair.chains.uncompared:
+                yield remark(
+                    "table-not-compared",
+                    family=family,
+                    table=one.table,
+                    sides=one.sides,
+                    why=one.why,
+                )
+            for fact, sides in pair.chains.untold:
+                yield remark("fact-not-compared", fact=fact, sides=sides)
+        if count := pair.findings.open:
+            yield remark("findings-not-compared", count=count, family=family)
+
+
+def not_asked(*, services_only: bool, namespace: str | None) -> Iterator[Item]:
+    """Yield what was left out as nobody asked for it."""
+    if namespace is not None:
+        yield remark("only-namespace", namespace=namespace)
+    elif services_only:
+        yield remark("only-services")
+
+
+def diff_notes(pairs: Sequence[PairDiff], namespace: str | None) -> Iterator[Item]:
+    """Yield what else differs of two nodes, and what was left out or not found."""
+    for pair in pairs:
+        backends = [dump.backend for dump in pair[:2]]
+        if None not in backends and backends[0] != backends[1]:
+            yield remark("backends-differ", old=backends[0], new=backends[1])
+        eras = [era_of(dump) for dump in pair[:2]]
+        if pair.ports and all(era.dated for era in eras) and not eras[0].releases & eras[1].releases:
+            yield remark("eras-differ", old_era=era_remark(eras[0]), new_era=era_remark(eras[1]))
+    if count := sum(pair.set_aside for pair in pairs):
+        yield remark("local-set-aside", count=count)
+    if namespace is not None and not any(sum(pair.counts) for pair in pairs):
+        known = {name for pair in pairs for dump in pair[:2] for name in _namespaces(dump)}
+        names = near_names(namespace, sorted(known - {""}))
+        yield remark("namespace-on-no-side", typed=namespace, names=names)
+
+
+def _namespaces(dump: Dump) -> Iterator[str]:
+    return (port.service.namespace for port in service_ports(DispatchingRules(dump), Naming(dump, ())))
