@@ -42,7 +42,7 @@ SGR = re.compile(r"\x1b\[[0-9;]*m")
         ((*ASK, "-f", "gif"), 2, False, 'unknown format "gif"'),
         ((*ASK, "-o", "answer.xyz"), 2, False, 'answer.xyz: unknown file extension ".xyz"; pass -f'),
         (("trace", "10.0.0.1", "missing.rules"), 2, False, "missing.rules: cannot be read: no such file"),
-        (("trace", "10.0.0.1", "fixtures"), 2, False, "nodes: checks, httpd-affinity, httpd-dual-stack"),
+        (("trace", "10.0.0.1", "fixtures"), 2, False, "nodes: changed, checks, httpd-affinity"),
         (("trace", "10.0.0.1", "/dev/null"), 2, False, "/dev/null: file is empty"),
         (("trace", "10.0.0.1", sys.executable), 2, False, "this is a program, not a dump"),
         (("trace", "10.0.0.1", "LICENSE"), 2, False, "LICENSE: no iptables rules found"),

@@ -8,6 +8,7 @@ of the Python that builds it, and of each --python; any other compiles the sourc
 from __future__ import annotations
 
 import argparse
+import ast
 import io
 import os
 import shutil
@@ -41,15 +42,18 @@ _UNUSED = {
 
 _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE")
 
-_COMPILE = """
+_TOLD = ("iptviz/cli/", "iptviz/checks/")
+"""Whose docstrings are the help, and what is said of findings."""
+
+_COMPILE = f"""
 import sys
 from pathlib import Path
 from py_compile import PycInvalidationMode, compile
 folder = Path(sys.argv[1])
 for source in sorted(folder.rglob("*.py")):
     name = source.relative_to(folder).as_posix()
-    told = name.startswith(("iptviz/cli/", "iptviz/checks/"))
-    place = source.parent / "__pycache__" / f"{source.stem}.{sys.implementation.cache_tag}.pyc"
+    told = name.startswith({_TOLD})
+    place = source.parent / "__pycache__" / f"{{source.stem}}.{{sys.implementation.cache_tag}}.pyc"
     compile(
         str(source), str(place), dfile=name, doraise=True, optimize=0 if told else 2,
         invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
@@ -94,6 +98,7 @@ def build(output: Path, pythons: Iterable[str]) -> None:
         _download(wheels)
         for wheel in sorted(wheels.iterdir()):
             _unpack(wheel, folder)
+        _lighten(folder)
         for python in dict.fromkeys(pythons):
             _compile(python, folder)
         # What Python finds first, it compiles itself, whatever its version.
@@ -111,6 +116,62 @@ def _copy_program(folder: Path) -> None:
     licences = folder / "licenses/iptviz"
     licences.mkdir(parents=True)
     shutil.copy(ROOT / "LICENSE", licences)
+
+
+class _Lightened(ast.NodeTransformer):
+    """Leaves out what is for readers, and of `typed` modules what is for type checkers: a third of it all.
+
+    `told`: docstrings are kept. Annotations of classes are kept everywhere: they are the fields of records.
+    """
+
+    def __init__(self, *, told: bool, typed: bool) -> None:
+        self._told = told
+        self._typed = typed
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        """Leave out a docstring."""
+        return None if isinstance(node.value, ast.Constant) and not self._told else node
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        """Leave out what is imported for types alone."""
+        self.generic_visit(node)
+        if self._typed and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return node.orelse
+        node.body = node.body or [ast.Pass()]
+        return node
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        """Leave out the type of a parameter."""
+        node.annotation = None if self._typed else node.annotation
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Leave out the type of what is returned."""
+        node.returns = None if self._typed else node.returns
+        return self._with_body(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        """Keep a body where a docstring was all of it."""
+        return self._with_body(node)
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Keep a body where a docstring was all of it."""
+        return self._with_body(node)
+
+    def _with_body(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> ast.AST:
+        self.generic_visit(node)
+        node.body = node.body or [ast.Pass()]
+        return node
+
+
+def _lighten(folder: Path) -> None:
+    """Write the sources anew without what nobody runs; lines of tracebacks are those of what is written."""
+    for source in folder.rglob("*.py"):
+        name = source.relative_to(folder).as_posix()
+        typed = name.startswith("iptviz/") and not name.startswith("iptviz/cli/")
+        lightened = _Lightened(told=name.startswith(_TOLD), typed=typed)
+        tree = lightened.visit(ast.parse(source.read_text(encoding="utf-8")))
+        source.write_text(f"{ast.unparse(ast.fix_missing_locations(tree))}\n", encoding="utf-8")
 
 
 def _download(wheels: Path) -> None:

@@ -11,7 +11,6 @@ TRACED = "-4 -t nat -A KUBE-SVC-A -j KUBE-SEP-B"
 
 # What is handed over -> what it is said to be.
 FOREIGN: dict[str, str] = {
-    "table ip nat {\n\tchain A {\n\t}\n}": '"nft list ruleset" output',
     f" TRACE: 2 0427ffe5 nat:A:rule:0x4aaa:JUMP:X  {TRACED}": '"xtables-monitor --trace"',
     f" EVENT: {TRACED}\n EVENT: {TRACED}\n EVENT: {TRACED}": '"xtables-monitor"',
     "Nov 2 10:00:00 n kernel: [1.2] TRACE: nat:PREROUTING:rule:1 IN=eth0 OUT= MAC=00": "the kernel's log of TRACE",

@@ -34,6 +34,9 @@ class Expected(NamedTuple):
     sets: tuple[str, ...] = ()
     hangs_on: tuple[str, ...] = ()
     services: str = "ipv4"  # families in which the service is found
+    shortened: bool = (
+        False  # nft's JSON of the layout has the first rule of each table alone, so nothing rewrites
+    )
 
 
 SOS_KINDS = "addresses routes rules sysctls ipvs"
@@ -69,7 +72,6 @@ EXPECTED = {
         own="ipv4 ipv6",
         kinds=f"{SOS_KINDS} nft conntrack recent",
         routes=21,
-        hangs_on=(UNSEEN,),
         services="",
     ),
     "eks": Expected(
@@ -96,8 +98,8 @@ EXPECTED = {
         own="ipv4",
         kinds="nft routes rules conntrack sysctls addresses",
         routes=3,
-        hangs_on=(UNSEEN,),
         services="",
+        shortened=True,
     ),
     "periscope": Expected(nodes=(None,), dumps=("ipv4 None: nat",), hangs_on=(UNSEEN, LOCAL)),
     "rancher": Expected(
@@ -171,7 +173,6 @@ EXPECTED = {
         own="ipv4 ipv6",
         kinds="nft addresses routes",
         routes=12,
-        hangs_on=(UNSEEN,),
         services="",
     ),
 }
@@ -272,7 +273,8 @@ def test_a_packet_hangs_on_nothing_that_the_bundle_tells(layout: str, paths: dic
     assert tuple(conditions) == EXPECTED[layout].hangs_on
     sure = {outcome.packet.dnat: outcome.share for outcome in result.outcomes if not outcome.when}
     whole = {f"{address}:80": Fraction(share) for address, share in true_shares("ipv4").items()}
-    assert sure == ({} if conditions else whole)  # a table that is missing is not taken for an empty one
+    rewritten = {None: Fraction(1)} if EXPECTED[layout].shortened else whole
+    assert sure == ({} if conditions else rewritten)  # a table that is missing is not taken for an empty one
 
 
 @pytest.mark.parametrize("layout", EXPECTED)
