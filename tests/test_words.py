@@ -133,7 +133,7 @@ REPLACED = {
     "names no service, endpoint or chain": "invalid TARGET",
     ": is empty": "file is empty",
     "holds no dump": "no iptables rules found",
-    "is nft's own ruleset": 'this is "nft list ruleset" output, which is not supported',
+    "is nft's own ruleset": 'this is "nft list ruleset" output, which only iptviz packet reads',
     "is no JSON": 'cannot parse "ip addr" output',
     "is no YAML": "not Kubernetes JSON/YAML",
     "where an object is expected": "not Kubernetes JSON/YAML",

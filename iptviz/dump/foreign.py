@@ -23,7 +23,7 @@ _IP = r"\d{1,3}(?:\.\d{1,3}){3}"
 _KINDS = (
     _Foreign(
         r"table (?:ip6?|inet|bridge|arp|netdev) \S+ \{",
-        '"nft list ruleset" output, which is not supported',
+        '"nft list ruleset" output, which only iptviz packet reads',
         "run iptables-save (iptables-nft-save) instead",
     ),
     _Foreign(

@@ -88,9 +88,14 @@ class Snapshot:
         """Return what keeps questions from a node of which there is a listing of nft alone."""
         return DumpError(
             "only a listing of nft: services of nftables mode are not read yet",
-            where=next((piece.source.name for piece in self.evidence if piece.kind == "nft"), ""),
+            where=self.listed_in,
             hint="iptviz packet follows packets through it",
         )
+
+    @property
+    def listed_in(self) -> str:
+        """The file of the first listing of nft; empty without any."""
+        return next((piece.source.name for piece in self.evidence if piece.kind == "nft"), "")
 
     def of_family(self, family: str | None) -> tuple[Dump, ...]:
         """Return the dumps of a family, `ipv4` or `ipv6`; all of them where it is None or there is none."""

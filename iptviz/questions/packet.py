@@ -283,5 +283,11 @@ def _passed(node: Snapshot, fields: PacketFields) -> tuple[str, tuple[Dump, ...]
         return family, node.of_family(family)
     if node.listing(family) is not None:
         return family, ()
+    if not node.dumps:
+        raise DumpError(
+            f"the listing of nft has no chain that {family.replace('ip', 'IP')} packets meet",
+            where=node.listed_in,
+            hint="list all tables: nft list ruleset",
+        )
     family = node.dump.family
     return family, node.of_family(family)

@@ -9,6 +9,7 @@ import pytest
 
 import iptviz
 from iptviz.engine.condition import clauses
+from iptviz.errors import DumpError
 from iptviz.node.load import load_node
 
 LISTINGS = Path(__file__).parent.parent / "nft" / "listings"
@@ -102,3 +103,12 @@ def test_each_packet_fares_as_the_kernel_let_it(name: str) -> None:
         for name, source, destination, port, _ in ASKED
     }
     assert told == expected
+
+
+@pytest.mark.parametrize("family", ["bridge", "ip", "ip6"])
+def test_a_listing_that_no_packet_meets_is_called_that(family: str, tmp_path: Path) -> None:
+    """A table of bridges, or one whose chains no hook leads to: to point at `packet` would lead in a circle."""
+    file = tmp_path / "rules.nft"
+    file.write_text(f"table {family} x {{\n\tchain unhooked {{\n\t\taccept\n\t}}\n}}\n")
+    with pytest.raises(DumpError, match="no chain that IPv4 packets meet"):
+        iptviz.packet(load_node(str(file)), dst="10.0.0.9")
