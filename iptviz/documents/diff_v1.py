@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from iptviz.compare.ports.form import EndpointForm, FrontendForm, PortForm
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.fares import Fare
-    from iptviz.questions.diff import DiffResult, PairDiff
+    from iptviz.questions.diff import DiffResult
+    from iptviz.questions.diff_pair import PairDiff
 
 
 def document(result: DiffResult) -> Shape:

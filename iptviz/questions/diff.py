@@ -16,8 +16,9 @@ from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.paths.fares import reached_in
 from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.diff_notes import diff_notes, not_asked, uncompared
+from iptviz.questions.diff_pair import PairDiff
 from iptviz.questions.document import document_of
-from iptviz.questions.finding_changes import FindingChanges, finding_changes
+from iptviz.questions.finding_changes import finding_changes
 from iptviz.questions.pairing import (
     findings_hidden,
     hiding_of,
@@ -26,7 +27,6 @@ from iptviz.questions.pairing import (
     unpaired,
     with_shared_evidence,
 )
-from iptviz.questions.wanted import INFO
 from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
 from iptviz.records import NamedTuple
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iptviz.checks.finding import Finding, Item
-    from iptviz.compare.chains.forms import ChainChange, ChainChanges
+    from iptviz.compare.chains.forms import ChainChanges
     from iptviz.compare.fates.equivalence import Equivalence
     from iptviz.compare.ports.differences import PortChanges
     from iptviz.compare.ports.form import PortForm
@@ -42,38 +42,6 @@ if TYPE_CHECKING:
     from iptviz.progress import Progress
     from iptviz.questions.diff_packet import PacketFates
     from iptviz.questions.pairing import Pair
-
-
-class PairDiff(NamedTuple):
-    """What differs between two dumps of one family.
-
-    `ports` is None where services are not compared; `counts` are how many service ports either side has.
-    `chains` is None where rules are not compared. `set_aside` counts differences that a node's own place rightly
-    makes, where these are left out.
-    """
-
-    old: Dump
-    new: Dump
-    ports: PortChanges | None
-    counts: tuple[int, int]
-    chains: ChainChanges | None
-    findings: FindingChanges
-    set_aside: int = 0
-
-    @property
-    def differs(self) -> bool:
-        """Whether anything differs that is more than information, and does something."""
-        found = (*self.findings.new, *self.findings.gone)
-        return (
-            bool(self.ports and self.ports.differ)
-            or any(not one.inert for one in self.told_chains)
-            or any(one.severity != INFO for one in found)
-        )
-
-    @property
-    def told_chains(self) -> tuple[ChainChange, ...]:
-        """The chains that differ, but for those of which all is told already as a service port that differs."""
-        return tuple(change for change in self.chains.chains if not change.explained) if self.chains else ()
 
 
 class DiffResult(NamedTuple):

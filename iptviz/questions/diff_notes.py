@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.questions.diff import PairDiff
+    from iptviz.questions.diff_pair import PairDiff
 
 
 def uncompared(pairs: Sequence[PairDiff]) -> Iterator[Item]:

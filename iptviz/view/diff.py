@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from iptviz.compare.chains.forms import ChainChange
     from iptviz.compare.ports.differences import PortChanges
     from iptviz.node.snapshot import Snapshot
-    from iptviz.questions.diff import DiffResult, PairDiff
+    from iptviz.questions.diff import DiffResult
+    from iptviz.questions.diff_pair import PairDiff
     from iptviz.view.blocks import Block
     from iptviz.view.changes import ChangeLine
     from iptviz.view.nodes import Mood

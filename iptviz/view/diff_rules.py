@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Finding
     from iptviz.compare.chains.forms import ChainChange, Crossing, RuleChange, RuleForm
-    from iptviz.questions.diff import PairDiff
+    from iptviz.questions.diff_pair import PairDiff
     from iptviz.questions.finding_changes import FindingChanges
     from iptviz.view.changes import Sign
 
