@@ -243,7 +243,13 @@ def _shares(those: Sequence[EndpointDifference]) -> Iterator[ChangeLine]:
         new = [one.new.share for one in follow if one.new is not None and one.new.share is not None]
         if old and new:
             label = f"even share of {counted(len(follow), 'other endpoint')}"
-            yield _arrow(label, bounds(min(old), max(old)), bounds(min(new), max(new)))
+            yield _arrow(label, *_even_shares(old, new))
+
+
+def _even_shares(old: Sequence[Fraction], new: Sequence[Fraction]) -> tuple[str, str]:
+    """Return even shares of both sides: in percent, or as 1/n where those are too many to look different."""
+    before, after = (bounds(min(shares), max(shares)) for shares in (old, new))
+    return (before, after) if before != after else (f"1/{round(1 / max(old))}", f"1/{round(1 / max(new))}")
 
 
 def _share(share: Fraction | None) -> str:
