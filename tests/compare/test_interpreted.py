@@ -44,8 +44,8 @@ def trouble_with(pair: Pair, seed: int, at: At) -> tuple[str, str]:
     if told.apart is not None:
         if told.apart.packet.hook == "output" and at.address in ROUTER:
             return "", "unjudged"  # what a node sends to itself the interpreter does not follow
-        if _as_itself(told.apart):
-            return "", "unjudged"
+        if _as_itself(told.apart) or any(one.condition.kind == "bridged" for one in told.apart.packet.when):
+            return "", "unjudged"  # nor what a bridge takes through the hooks, whose TTL stays
         packet = fitting(told.apart.packet, at)
         same = law(pair.old, packet) == law(pair.new, packet)
         return (f"fares alike: {packet}\n{told.apart}" if same else ""), "apart"
