@@ -224,5 +224,5 @@ def random_pair(seed: int, hook: str = "prerouting", menu: Menu = MENU) -> Pair:
     equal = seed % 3 == 0
     how = dice.sample(EQUAL, dice.randint(1, 3)) if equal else dice.choices(CHANGES, k=dice.choice([1, 3, 6]))
     for change in how:
-        lines = change(dice, lines)
+        lines = change(dice, lines) if _rules(lines) else lines  # the last one may be lost
     return Pair(old, _text(lines), equal, ", ".join(change.__name__ for change in how))
