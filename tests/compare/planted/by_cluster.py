@@ -157,7 +157,7 @@ OF_SERVICES: dict[str, Kind] = {
     "internal policy Local": _changed(
         {}, {"internal_local": True}, ("internal policy", "Cluster", "Local"), since=24
     ),
-    "source ranges come": _changed(_BALANCER, _ranges(1), ("source ranges", "none", "{1}"), since=24, then=("reached", "new source-ranges")),
+    "source ranges come": _changed(_BALANCER, _ranges(1), ("source ranges", "none", "{1}"), since=24, then=("reached", "new source-ranges", "new marked-drop-passes?")),
     "a source range is added": _changed(_ranges(1), _ranges(1, 2), ("source ranges", "{1}", "{1}, {2}"), since=24, then=("reached for another reason", "changed source-ranges")),
     "source ranges go": _changed(_ranges(1), _BALANCER, ("source ranges", "{1}", "none"), since=24, then=("reached", "gone source-ranges", "gone marked-drop-passes?")),
     "a health check comes": _changed(_LOCAL, {**_LOCAL, "health_check": 32_000}, ("health check", "none", "32000"), since=21),
@@ -183,7 +183,8 @@ def _settings(
         facts = port_facts(old, new) | frozenset(told(variant))
         must, may = follows(variant, then, {fact[1] for fact in facts})
         forwarding = {(CHANGED, "filter KUBE-FORWARD")} if "pod_cidr" in options else set()  # up to 1.17
-        return _pair(variant, old, new, facts, (must | frozenset(beside), may | forwarding))
+        outside = _at_external_ips(variant, facts)
+        return _pair(variant, old, new, facts, (must | frozenset(beside), may | forwarding | outside))
 
     return Kind(put, families, since)
 
@@ -197,6 +198,17 @@ def _masquerades(new: str) -> Callable[[Variant], Iterator[Fact]]:
             yield "masquerade", port_name(service), written(service.cluster_ip, service.port), old, new
 
     return facts
+
+
+def _at_external_ips(variant: Variant, facts: Iterable[Fact]) -> frozenset[Fact]:
+    """The same at external IPs as at cluster IPs: up to 1.23 some of their connections came from pods, too."""
+    services = {port_name(service): service for service in neighbours(variant)}
+    masquerades = [fact for fact in facts if fact[0] == "masquerade" and fact[1] in services]
+    return frozenset(
+        (*fact[:2], written(address, services[fact[1]].port), *fact[3:])
+        for fact in masquerades
+        for address in services[fact[1]].external_ips
+    )
 
 
 def _answers_at(new: str) -> Callable[[Variant], Iterator[Fact]]:

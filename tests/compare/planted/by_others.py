@@ -173,8 +173,8 @@ OF_OTHERS: dict[str, Kind] = {
     "DNS of a client is not tracked": _adds("raw", "-A PREROUTING -s {client} -p udp -m udp --dport 53 -j CT --notrack"),
     "a mark is set in mangle": _adds("mangle", "-A PREROUTING -s {client} -j MARK --set-xmark 0x200/0xff00"),
     "a log rule comes": _adds("filter", '-A INPUT -s {client} -m limit --limit 3/min -j LOG --log-prefix "x: "'),
-    "a rule of an ipset comes": _adds("filter", "-A INPUT -m set --match-set blocked src -j DROP", at={"all": ("reached",)}),
-    "a port is refused": _adds("filter", "-A INPUT -p tcp -m tcp --dport 3306 -j REJECT --reject-with {refusal}", at={"tcp": ("reached by single clients",)}),
+    "a rule of an ipset comes": _adds("filter", "-A INPUT -m set --match-set blocked src -j DROP", at={"all": ("reached", "reached for another reason?")}),
+    "a port is refused": _adds("filter", "-A INPUT -p tcp -m tcp --dport 3306 -j REJECT --reject-with {refusal}", at={"tcp": ("reached by single clients", "reached for another reason?")}),
     "a source is accepted": _adds("filter", "-A INPUT -s {client} -j ACCEPT", first=True),
     "Docker publishes a port": _adds("nat", "-A DOCKER ! -i docker0 -p tcp -m tcp --dport 6000 -j DNAT --to-destination {end}:6000"),
     "a policy admits another port": _adds("filter", "-A POLICY-POD -p tcp -m tcp --dport 9200 -j ACCEPT", first=True),
@@ -186,7 +186,7 @@ OF_OTHERS: dict[str, Kind] = {
     "a port of a rule changes": _changes("filter", "INPUT .*--dport 9090", "9090", "9091"),
     "a source of a rule changes": _changes("filter", "INPUT .*--dport 9090", r"-s \S+", "-s {client}"),
     "a match is negated": _changes("filter", "FORWARD -i docker0", "-i docker0 ! -o", "! -i docker0 ! -o"),
-    "a target changes": _changes("filter", "INPUT .*--dport 22 ", "-j ACCEPT", "-j DROP", at={"tcp": ("reached by single clients",)}),
+    "a target changes": _changes("filter", "INPUT .*--dport 22 ", "-j ACCEPT", "-j DROP", at={"tcp": ("reached by single clients", "reached for another reason?")}),
     "a jump becomes a goto": _changes("filter", "FORWARD .*POLICY-POD", "-j POLICY", "-g POLICY"),
     "a comment changes": _changes("nat", "CNI-HOSTPORT-DNAT .*", "first", "second"),
     "a mask of a mark changes": _changes("mangle", "PREROUTING .*MARK", "0xff00", "0xf00"),
@@ -198,7 +198,7 @@ OF_OTHERS: dict[str, Kind] = {
     "policy of FORWARD": _policy("filter", "FORWARD", at={"all": ("reached",)}, then=("new forward-drop",)),
     "policy of INPUT": _policy("filter", "INPUT", at={"all": ("reached", "reached for another reason?")}, then=("new replies-dropped", "new input-drop?")),
     "policy of OUTPUT in mangle": _policy("mangle", "OUTPUT", at={"all": ("reached",)}, then=("new rule-drops-services",)),
-    "a chain comes": edited(_chain_comes, at={"tcp": ("reached by single clients",)}),
+    "a chain comes": edited(_chain_comes, at={"tcp": ("reached by single clients", "reached for another reason?")}),
     "a chain goes": edited(_chain_goes),
     "a chain is renamed": edited(_chain_renamed),
     "a table goes": edited(_table_goes, at={"udp": ("reached by single clients",)}),
@@ -217,7 +217,8 @@ OF_KUBE_PROXY: dict[str, Kind] = {
         at={"all": ("reached",)},
         then=(
             "new hook-without-services",
-            "gone route-localnet@4",
+            "gone route-localnet@4?",
+            "changed route-localnet@4?",
         ),
     ),
     "node ports are not asked": _removes(
@@ -226,7 +227,8 @@ OF_KUBE_PROXY: dict[str, Kind] = {
         at={"node port": ("reached",)},
         then=(
             "new service-not-reached",
-            "gone route-localnet@4",
+            "gone route-localnet@4?",
+            "changed route-localnet@4?",
         ),
     ),
     "nothing is masqueraded": _removes(
