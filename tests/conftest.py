@@ -55,12 +55,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 # a kernel or a browser: they are run unmeasured.
 UNMEASURED = (
     "browser/", "checks/test_cases_", "checks/test_healthy.py", "checks/test_in_vain.py",
-    "checks/test_planted.py", "checks/test_traffic.py", "cluster/", "compare/test_planted.py", "documents/test_trace_v1.py",
+    "checks/test_planted.py", "checks/test_traffic.py", "cluster/", "compare/test_interpreted.py",
+    "compare/test_moves.py", "compare/test_of_rules.py", "compare/test_planted.py", "documents/test_trace_v1.py",
     "engine/test_bounds.py", "engine/test_cases.py", "engine/test_chance.py", "engine/test_diagram.py",
     "engine/test_interpreter", "engine/test_regions.py", "engine/test_survey.py", "fuzz/",
     "intake/test_decoration", "intake/test_forms.py", "intake/test_index.py", "ipset/test_kernel.py",
     "kernel/", "kube/test_eras.py", "kube/test_families.py", "kube/test_naming.py", "kube/test_refusals.py",
-    "kube/test_releases.py", "kube/test_service.py", "listing/test_listing.py", "nft/test_hostile.py", "nft/test_kernel.py", "node/test_layouts.py",
+    "kube/test_releases.py", "kube/test_service.py", "listing/test_listing.py", "nft/test_hostile.py",
+    "nft/test_kernel.py", "node/test_layouts.py",
     "paths/test_against_packet.py", "paths/test_alike.py", "paths/test_growth.py", "paths/test_shared.py",
     "questions/test_baseline.py", "questions/test_nodes.py", "questions/test_unprinted.py",
     "redact/test_addresses.py", "redact/test_cli.py", "redact/test_dump.py", "redact/test_findings.py",
