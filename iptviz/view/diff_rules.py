@@ -106,8 +106,8 @@ def summary(change: ChainChange) -> str:
     policy = [f"policy {change.old_policy} -> {change.new_policy}"] if change.policy_changed else []
     if change.kind == "changed":
         return ", ".join([*policy, *counts])
-    rules = counted(len(change.rules), "rule") if change.rules else "no rules"
-    return f"chain {change.kind}, {rules}"
+    none = "no rules" if change.rules_shown else "its rules are not compared"
+    return f"chain {change.kind}, {counted(len(change.rules), 'rule') if change.rules else none}"
 
 
 def _added(change: RuleChange) -> Iterator[ChangeLine]:

@@ -706,3 +706,14 @@ def test_shares_of_hundreds_of_endpoints_are_told_so_that_they_differ(tmp_path: 
         files[-1].write_text(text(replace(WEB, endpoints=those)))
     shown = run("diff", *map(str, files), "--services-only").stdout
     assert "even share of 499 other endpoints 1/500 -> 1/499" in shown
+
+
+def test_of_a_cut_dump_no_chain_is_called_empty(tmp_path: Path) -> None:
+    """All chains are declared there; what stood in them was cut off, so nothing tells that they had no rules."""
+    cut = tmp_path / "cut.rules"
+    cut.write_text("\n".join((FIXTURES / "changed/new.rules").read_text().splitlines()[:40]) + "\n")
+    shown = run("diff", BEFORE, str(cut)).stdout
+    assert "nat KUBE-SEP-HABHB4QXAK5E36O4   chain removed, its rules are not compared" in shown
+    assert "nat KUBE-SEP-65VJQ7S22OLC2CI3   chain added, its rules are not compared" in shown
+    assert "no rules" not in shown
+    assert "changes nothing" not in shown

@@ -173,14 +173,15 @@ class _Tables:
         change = ChainChange(
             self.name, name, self._kind(name), old.line(name), new.line(name), old.policies.get(name),
             new.policies.get(name), rules, self._is_inert(pending), unlisted,
+            rules_shown=not (old.lacks(name) or new.lacks(name)),
         )  # fmt: skip
         return change if change.kind != "changed" or rules or unlisted or change.policy_changed else None
 
     def _is_inert(self, pending: _Pending) -> bool:
-        """Whether a user chain came or went that holds no rule, and to which none leads."""
-        if any(pending.lines) or self._kind(pending.name) == "changed":
+        """Whether a user chain came or went that holds no rule, and to which none leads; nothing is cut off."""
+        if self._kind(pending.name) == "changed" or any(one.missing for one in self._sides):
             return False
-        return not any(one.is_led_to(pending.name) for one in self._sides)
+        return not any(pending.lines) and not any(one.is_led_to(pending.name) for one in self._sides)
 
     @property
     def _tables(self) -> tuple[Table | None, Table | None]:

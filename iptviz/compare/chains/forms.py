@@ -69,7 +69,8 @@ class ChainChange(NamedTuple):
     there. A policy is ACCEPT or DROP, None for a user chain and where it is not shown. `rules` stand in the
     order of the new dump, what was removed where it stood. `inert`: a user chain without rules came or went,
     to which no rule leads: that changes nothing. `unlisted` is how many rules differ of a chain that kube-proxy
-    wrote for a service port that differs, and nobody else wrote to: these are not among `rules`.
+    wrote for a service port that differs, and nobody else wrote to: these are not among `rules`. `rules_shown`:
+    no rule of the chain may be missing on either side.
     """
 
     table: str
@@ -82,6 +83,7 @@ class ChainChange(NamedTuple):
     rules: tuple[RuleChange, ...]
     inert: bool = False
     unlisted: int | None = None
+    rules_shown: bool = True
 
     @property
     def policy_changed(self) -> bool:
