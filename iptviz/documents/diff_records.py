@@ -121,6 +121,9 @@ def _asked(document: Shape) -> Iterator[Shape]:
             sides = {side: " ".join(map(_ending, one[side])) for side in ("old", "new")}
             about = {"part": "connections", "change": "changed", "service": service_name(one["service"])}
             yield {**about, "at": one["frontend"], "what": one["packet"]["source"], **sides}
+        for unknown in found["not_known"]:
+            about = {"part": "connections", "change": "not known", "what": unknown["why"]}
+            yield from ({**about, "at": frontend} for frontend in unknown["frontends"])
 
 
 def _ending(end: Shape) -> str:

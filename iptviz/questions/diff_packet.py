@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class PacketFates(NamedTuple):
     """The fates of one packet on two nodes.
 
-    `differs` is None where that is not known, since there are too many cases. `parting` says of one packet that
+    `differs` is None where that is not known, since there are too many cases, or since what the dumps show
+    differs and one of them lacks lines (`lacks_lines`). `parting` says of one packet that
     fares differently where its ways part. `old` and `new` are the whole answers, as of `iptviz packet`. `same`
     are questions that nobody answers and both sides ask, taken to have one answer; `set_aside` names what is
     known of one node alone, or otherwise of each, and was left open when they were compared.
@@ -33,6 +34,7 @@ class PacketFates(NamedTuple):
     parting: Parting | None
     same: tuple[Condition, ...] = ()
     set_aside: tuple[str, ...] = ()
+    lacks_lines: bool = False
 
 
 NODE, ANY = "node", "-"
@@ -65,7 +67,10 @@ def packet_fates(old: Snapshot, new: Snapshot, asked: str) -> PacketFates:
     for answer in (mine, theirs):
         _refuse_listings(answer)
     found = compared_packet(_asking(mine), _asking(theirs))
-    return PacketFates(asked, mine, theirs, *found)
+    lacking = any(dump.lacks_lines for answer in (mine, theirs) for dump in answer.dumps)
+    if found.differs and lacking:
+        found = found._replace(differs=None)
+    return PacketFates(asked, mine, theirs, *found, lacks_lines=lacking)
 
 
 def _read(typed: str, nodes: tuple[Snapshot, Snapshot]) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def _folded(sign: Sign, ends: Sequence[_End], side: str = "", *, fold: bool) -> 
 def _packet_lead(fates: PacketFates) -> Fact:
     asked = printable(fates.asked)
     if fates.differs is None:
-        return Fact("Not known", f"whether {asked} fares differently: too many cases", "", "verdict")
+        why = "lines are missing in a dump" if fates.lacks_lines and fates.parting else "too many cases"
+        return Fact("Not known", f"whether {asked} fares differently: {why}", "", "verdict")
     if not fates.differs:
         count = counted(len(fates.new.outcomes), "outcome")
         return Fact("No difference", f"{asked} fares alike on both sides ({count})", "good", "verdict")
@@ -100,7 +101,8 @@ def _parts_at(parting: Parting | None) -> str:
 def _packet_parts(fates: PacketFates, *, fold: bool) -> Iterator[Block]:
     if (parting := fates.parting) is not None:
         yield Heading(
-            "Where the ways part", circumstances=_when(clauses(parting.when) if parting.when else "")
+            "Where the ways part" if fates.differs else "Where the ways part in what the dumps show",
+            circumstances=_when(clauses(parting.when) if parting.when else ""),
         )
         yield _lines((*_step("-", parting.old), *_step("+", parting.new)))
         yield Heading("Fate of that packet")

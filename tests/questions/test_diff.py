@@ -717,3 +717,16 @@ def test_of_a_cut_dump_no_chain_is_called_empty(tmp_path: Path) -> None:
     assert "nat KUBE-SEP-65VJQ7S22OLC2CI3   chain added, its rules are not compared" in shown
     assert "no rules" not in shown
     assert "changes nothing" not in shown
+
+
+@pytest.mark.parametrize("asked", [("--packet", "10.1.2.3 10.97.13.198 tcp 79"), ("--equivalent",)])
+def test_what_differs_from_a_cut_dump_is_not_known(asked: tuple[str, ...], tmp_path: Path) -> None:
+    """The half that is left has no rule that leads to services: to say that they are not DNATed would be false."""
+    text_of_new = (FIXTURES / "changed/new.rules").read_text()
+    half = tmp_path / "half.rules"
+    half.write_text(text_of_new[: len(text_of_new) // 2])
+    done = run("diff", *asked, BEFORE, str(half))
+    assert done.returncode == 1
+    assert done.stdout.startswith("Not known  whether ")
+    assert re.search(r"lines (are )?missing in a dump", done.stdout)
+    assert "not known" in run("diff", "--equivalent", BEFORE, str(half), "-f", "csv").stdout

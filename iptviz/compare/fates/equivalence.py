@@ -26,10 +26,13 @@ if TYPE_CHECKING:
     from iptviz.kube.names import ServiceName
     from iptviz.progress import Progress
 
-Unknown = Open | Literal["tables not in the dump", "not printed", "no dump of the family"]
+Unknown = (
+    Open
+    | Literal["tables not in the dump", "not printed", "no dump of the family", "lines missing in a dump"]
+)
 """Why it is not known whether connections are treated alike: as `Open` says; they cannot be followed through
 tables that no dump shows; a listing does not print all that its rules ask, or an address or port; a side has no
-dump of the family of addresses."""
+dump of the family of addresses; what the dumps show differs, and one of them lacks lines."""
 
 
 class Difference(NamedTuple):
@@ -137,6 +140,8 @@ class _Finding:
         if found.apart is None:
             if found.open_by is not None:
                 self.not_known(found.open_by, [frontend])
+        elif pair.lacks_lines:
+            self.not_known("lines missing in a dump", [frontend])
         elif first in self._different:
             known = self._different[first]
             self._different[first] = known._replace(alike=(*known.alike, frontend))

@@ -134,6 +134,8 @@ class FrontendComparison:
             for each, host in ((old, told.old), (new, told.new))
         ]
         dumps = tuple(dump for side in sides for dump in side.evidence.dumps)
+        self.lacks_lines = any(dump.lacks_lines for dump in dumps)
+        """Whether what differs may be what a dump lacks."""
         both = self._survey = Survey(sides[0].dump, sides[0].evidence._replace(dumps=dumps))
         self._nodes = tuple(_Node(each, side, both) for each, side in zip((old, new), sides, strict=True))
         self._alike_beside = told.are_same
