@@ -68,8 +68,8 @@ _OF_SECOND = {
     "filter-output-post-dnat": (_VIRTUAL,),
 }
 _OF_FIRST = {
-    "filter-input": ("endpoints-check",),
-    "filter-forward": ("endpoints-check",),
+    "filter-input": ("endpoints-check", _FIREWALL),
+    "filter-forward": ("endpoints-check", _FIREWALL),
     "filter-output": ("endpoints-check", _FIREWALL),
 }
 

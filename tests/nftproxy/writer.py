@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Node:
-    """A cluster as this node sees it; `service_networks` are those of cluster IPs."""
+    """A cluster as this node sees it; `service_networks` are those of cluster IPs.
+
+    Node ports answer at the cluster's `node_port_addresses`, at the node's own if it names none, or, with
+    `every_address`, at all that the node has, but for loopback.
+    """
 
     cluster: Cluster
     service_networks: tuple[str, ...] = ("10.96.0.0/12",)
+    every_address: bool = False
 
     @property
     def ip(self) -> str:
@@ -30,6 +35,18 @@ class Node:
     @property
     def address_type(self) -> str:
         return "ipv4_addr" if self.cluster.family == 4 else "ipv6_addr"
+
+    @property
+    def node_port_addresses(self) -> tuple[str, ...]:
+        """The addresses that node ports answer at, where not all do."""
+        return self.cluster.node_port_addresses or (self.cluster.node_ip,)
+
+    @property
+    def to_node_ports(self) -> str:
+        """What tells traffic to an address that has node ports."""
+        loopback = "127.0.0.0/8" if self.cluster.family == 4 else "::1"
+        every = f"fib daddr type local {self.ip} daddr != {loopback}"
+        return every if self.every_address else f"{self.ip} daddr @nodeport-ips"
 
     def from_elsewhere(self) -> str:
         """What tells traffic that is no pod's of this node; empty where nothing does."""
