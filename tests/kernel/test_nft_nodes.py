@@ -1,0 +1,66 @@
+"""The kernel judges nodes of nftables mode: where clients of every kind get, at every frontend of random nodes.
+
+A long run, of nodes that nobody has tried:
+
+    sudo IPTVIZ_REQUIRE_KERNEL=1 IPTVIZ_NODES=1000 IPTVIZ_FIRST_SEED=1000000 .venv/bin/python -m pytest -n auto \\
+        tests/kernel/test_nft_nodes.py
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.kernel.crossroads import crossroads
+from tests.kernel.nft_nodes import (
+    is_as_documented,
+    put,
+    site_for,
+    try_again,
+    try_all,
+    unlikely_shares,
+)
+from tests.nft.told import ruleset_of, told
+from tests.nftproxy import listed
+from tests.nftproxy.random_nodes import random_node
+
+if TYPE_CHECKING:
+    from tests.kernel.crossroads import Crossroads
+    from tests.nftproxy.random_nodes import RandomNode
+
+pytestmark = [pytest.mark.kernel, pytest.mark.usefixtures("kernel")]
+
+NODES = int(os.environ.get("IPTVIZ_NODES", "100"))
+FIRST_SEED = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
+CHUNK = 25
+
+
+@pytest.mark.parametrize("first", range(FIRST_SEED, FIRST_SEED + NODES, CHUNK))
+def test_clients_get_where_is_documented(first: int) -> None:
+    number = (first - FIRST_SEED) // CHUNK
+    family = (4, 6)[number % 2]
+    with crossroads(site_for(family, calico=number % 4 > 1)) as lab:
+        for seed in range(first, min(first + CHUNK, FIRST_SEED + NODES)):
+            check(lab, random_node(seed, family))
+
+
+def check(lab: Crossroads, node: RandomNode) -> None:
+    listing = put(lab, node)
+    assert without_merged(listing) == without_merged(listed(node.node, node.release))
+    every = try_all(lab, node)
+    doubtful = [one for one in every if not is_as_documented(node, lab.site, one)]
+    again = try_again(lab, doubtful) if doubtful else []
+    wrong = [one for one in again if not is_as_documented(node, lab.site, one)]
+    assert not wrong, f"{node}\n{wrong[0].frontend} {wrong[0].fate.attempt} {wrong[0].fate}"
+    assert not (found := list(unlikely_shares(node, lab.site, every))), found
+
+
+def without_merged(text: str) -> dict[str, object]:
+    """What a rule set says, without source ranges: neighbours among those become one network."""
+    return {name: what for name, what in told(ruleset_of(text)).items() if not _RANGES.search(name)}
+
+
+_RANGES = re.compile(r"chain firewall-\w{8}-|set firewall-allow$")
