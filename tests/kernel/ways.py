@@ -75,7 +75,8 @@ def target_of(row: Shape) -> Target | None:
     """Return the target of a row; None where nothing is rewritten. Ranges stand as a rule has them."""
     if "address" not in row:
         return None
-    addresses, _, ports = str(row["address"]).partition(":")
+    told = str(row["address"])
+    addresses, _, ports = told.partition(":") if told.count(":") < 2 else (told, "", "")  # IPv6 has no ranges
     first, _, last = addresses.partition("-")
     ends = list(map(int, (ports or str(row["port"] or "")).split("-"))) if ports or row["port"] else []
     return Target(first, last or first, range(ends[0], ends[-1] + 1) if ends else None)
