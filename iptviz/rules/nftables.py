@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, overload
 
 from iptviz.rules.form import BaseChain, CompiledRule
 from iptviz.rules.native.making import compiled
+from iptviz.rules.native.place import table_name
 from iptviz.rules.native.scope import Scope
 from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_host
@@ -25,11 +26,6 @@ _FAMILIES = {"ipv4": ("ip", "inet"), "ipv6": ("ip6", "inet")}
 _HOOKS = {"prerouting", "input", "forward", "output", "postrouting"}
 _LONG = 64
 """A chain of so many rules is walked rule by rule."""
-
-
-def table_name(table: Table) -> str:
-    """Return how answers call a table: `ip kube-proxy`."""
-    return f"{table.family} {table.name}"
 
 
 class NftTable:
