@@ -52,14 +52,9 @@ class NftPlace:
 
     @property
     def text(self) -> str:
-        """The rule as it stands there."""
-        return self.rule.text
-
-    @property
-    def told(self) -> str:
-        """What stands in its line: the element in words, where it is one of a named set; else the rule."""
+        """What stands in its line: the rule, or the element in words where that has a line of its own."""
         own = self.element is not None and self.line != self.rule.line
-        return words_of(self.element) if own else self.text
+        return words_of(self.element) if own else self.rule.text
 
     @property
     def comment(self) -> str | None:
@@ -82,4 +77,4 @@ class NftPlace:
         return hash((self.rule, self.element.key if self.element else None))
 
     def __repr__(self) -> str:
-        return f"<NftPlace line {self.line}: {self.told}>"
+        return f"<NftPlace line {self.line}: {self.text}>"
