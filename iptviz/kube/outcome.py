@@ -36,7 +36,8 @@ class Endpoint(NamedTuple):
     `address` may be a range, or words where the dump does not show it; `ports` is the range where a rule names
     several, `port` is None then. `via` is the rule that jumps to the endpoint's chain: it is reached by the share
     `before` of all connections and takes `chance` of them. Where `share` is not their product, other ways lead
-    here too.
+    here too. `hairpin` is what masquerades it where it reaches itself; `local_hairpin`: only endpoints on this
+    node have such.
     """
 
     address: str
@@ -48,6 +49,7 @@ class Endpoint(NamedTuple):
     chance: Fraction
     hairpin: Place | None
     ports: str = ""
+    local_hairpin: bool = False
 
     @property
     def text(self) -> str:

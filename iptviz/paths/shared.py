@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.kube.frontends import SERVICE_KINDS
-from iptviz.paths.clients import pod_networks
 from iptviz.paths.endpoints_alike import EndpointsAlike
+from iptviz.paths.surroundings import pod_networks
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import dump_rule
 from iptviz.xtables.address import parse_network

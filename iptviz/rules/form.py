@@ -239,6 +239,9 @@ class RuleTable(Protocol):
     def policy(self, chain: str) -> str | None:
         """Return what becomes of packets that a chain leaves, ACCEPT or DROP; None: its caller goes on."""
 
+    def line_of(self, chain: str) -> int | None:
+        """Return the line where a chain is declared, counted from 1; None where its source has no lines of it."""
+
     def lacks_end(self, chain: str) -> bool:
         """Whether rules may be missing at the end of a chain whose policy is not ACCEPT: that decides nothing."""
 

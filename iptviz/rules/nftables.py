@@ -58,6 +58,11 @@ class NftTable:
         found = self.table.chains.get(chain)
         return found.base.policy.upper() if found is not None and found.base else None
 
+    def line_of(self, chain: str) -> int | None:
+        """Return the line where a chain begins; None in JSON."""
+        found = self.table.chains.get(chain)
+        return found.line or None if found is not None else None
+
     def lacks_end(self, chain: str) -> bool:  # noqa: ARG002
         """Whether rules may be missing at the end of a chain."""
         return False
