@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from iptviz.checks.finding import Finding
-    from iptviz.dump.rule import Rule
     from iptviz.kube.names import ServiceName
+    from iptviz.rules.form import Place
 
 
 class Differing(NamedTuple):
@@ -34,7 +34,7 @@ class Differing(NamedTuple):
     why: str = ""
 
 
-def difference(kind: str, differing: Differing, rule: Rule | None, *, complete: bool) -> Finding:
+def difference(kind: str, differing: Differing, rule: Place | None, *, complete: bool) -> Finding:
     """Return the finding of a difference of `kind`, a key of `DIAGNOSES`; by `rule` the dump says its part.
 
     `complete` is the dump's.

@@ -11,6 +11,7 @@ from iptviz.kube.families import POSTROUTING, SERVICES
 from iptviz.kube.frontends import frontend_of
 from iptviz.kube.synced import dispatching, nftables_mode
 from iptviz.records import NamedTuple
+from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +88,7 @@ def _refuses(rule: Rule) -> bool:
 
 def _leading(port: ServicePort) -> Rule | None:
     """Return the rule of nat by which connections to a service port come to endpoints, or None."""
-    rules = (answer.frontend.rule for answer in port.answers if answer.endpoints)
+    rules = (dump_rule(answer.frontend.rule) for answer in port.answers if answer.endpoints)
     return next((rule for rule in rules if rule.table.name == "nat"), None)
 
 

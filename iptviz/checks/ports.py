@@ -10,10 +10,10 @@ from iptviz.intake.remark import remark
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iptviz.dump.rule import Rule
     from iptviz.engine.condition import When
     from iptviz.intake.remark import Remark
     from iptviz.kube.service import ServiceTrace
+    from iptviz.rules.form import Place
 
 
 def port_items(traced: ServiceTrace) -> Iterator[Remark]:
@@ -37,7 +37,7 @@ def port_items(traced: ServiceTrace) -> Iterator[Remark]:
             yield remark("asked-before", taker.line, frontend=frontend.text, when=when)
 
 
-def never_asked(rule: Rule, frontend: str, takers: list[Rule]) -> Remark:
+def never_asked(rule: Place, frontend: str, takers: list[Place]) -> Remark:
     """Return that a rule is never asked, since others take all that comes to its port."""
     lines = tuple(dict.fromkeys(taker.line for taker in takers))
     return remark("never-asked", rule.line, frontend=frontend, lines=lines)

@@ -10,6 +10,7 @@ from iptviz.kube.balance import balance_of_endpoints, is_uneven
 from iptviz.kube.families import MARK_DROP
 from iptviz.kube.naming import fits
 from iptviz.records import NamedTuple
+from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Diagnosis, Finding
-    from iptviz.dump.rule import Rule
     from iptviz.kube.balance import Balance
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.names import ServiceName
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.rules.form import Place
 
 _MOST_FRONTENDS = 3
 _MARKED = "MARKED"
@@ -117,7 +118,7 @@ def _joined(places: Sequence[Places]) -> Places:
 
 def _renamed(node: Examined) -> Iterator[Finding]:
     """Yield that hashes do not fit the names in comments: who edits a dump edits many."""
-    odd: dict[tuple[str, str], Rule] = {}
+    odd: dict[tuple[str, str], Place] = {}
     for port in node.ports:
         for answer in port.answers if port.service.named_by == "comment" else ():
             frontend = answer.frontend
@@ -216,10 +217,10 @@ def _ending(answer: FrontendAnswer) -> str:
     """Return what ends the connections that get no endpoint, as Places have it."""
     if answer.verdict is None:
         return ""
-    return _MARKED if answer.verdict.rule.jump == MARK_DROP else answer.verdict.kind
+    return _MARKED if dump_rule(answer.verdict.rule).jump == MARK_DROP else answer.verdict.kind
 
 
-def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
+def _deciding(answers: Iterable[FrontendAnswer]) -> list[Place]:
     """Return the rules that refuse; where none does, those of the frontends."""
     rules = (answer.verdict.rule if answer.verdict else answer.frontend.rule for answer in answers)
     return list(dict.fromkeys(rules))
@@ -228,7 +229,7 @@ def _deciding(answers: Iterable[FrontendAnswer]) -> list[Rule]:
 # --- rules that clash ------------------------------------------------------------------------------------------
 
 
-def edited_hash(chain: str | None, service: ServiceName, rule: Rule) -> Finding:
+def edited_hash(chain: str | None, service: ServiceName, rule: Place) -> Finding:
     """Return the finding that a chain's hash is not that of the service which `rule`, leading there, names."""
     return found(hash_mismatch, [rule], service=service, chains=(chain,), names=(service.text,))
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.paths.fares import Reached
+    from iptviz.rules.form import Place
     from iptviz.supplied.routing_rules import RoutingRule
 
 _MOST_NAMED = 3
@@ -144,7 +144,7 @@ class _Endpoint(NamedTuple):
     """An endpoint in words, and the rule of its service's frontend."""
 
     text: str
-    rule: Rule
+    rule: Place
 
 
 def _endpoint_on(node: Examined, bridge: Bridge) -> _Endpoint | None:

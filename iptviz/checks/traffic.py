@@ -9,8 +9,8 @@ from iptviz.checks.wording import listed, named_ports
 from iptviz.engine.condition import clauses
 from iptviz.kube.pod_policies import is_of_policies, stale_policies
 from iptviz.paths.blocked import Blocked, Group, blocked
-from iptviz.paths.clients import pod_networks
 from iptviz.paths.deciders import accepts_below, dump_of, hook_of, is_by_chance, is_in
+from iptviz.paths.surroundings import pod_networks
 from iptviz.records import NamedTuple
 from iptviz.xtables.values.addresses import show_network
 

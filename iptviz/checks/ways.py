@@ -12,6 +12,7 @@ from iptviz.kube.broken_endpoints import broken_endpoints, is_repeated, shadowed
 from iptviz.kube.families import DISPATCHERS
 from iptviz.kube.frontends import frontend_of
 from iptviz.kube.service import trace_frontend
+from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import FrontendOutcome
     from iptviz.kube.service import ServiceTrace
+    from iptviz.rules.form import Place
 
 
 def check(node: Examined) -> Iterator[Finding]:
@@ -94,7 +96,7 @@ def way_items(traced: ServiceTrace, nat: Table, *, complete: bool) -> Iterator[I
     """
     outcomes, service = traced.outcomes, traced.service
     met = [end for outcome in outcomes for end in outcome.endpoints if end.share]
-    used, reached = {end.via for end in met}, {end.rule for end in met}
+    used, reached = {dump_rule(end.via) for end in met}, {end.rule for end in met}
     certain = [traced.usual] if traced.by_policy else outcomes
     always = set.intersection(*({rule for rule, _ in _taking(outcome)} for outcome in certain))
     for outcome in outcomes:
@@ -103,11 +105,11 @@ def way_items(traced: ServiceTrace, nat: Table, *, complete: bool) -> Iterator[I
                 chain=hop.chain, of=service.text, alike=0,
             )  # fmt: skip
         for rule, _ in _taking(outcome):
-            yield _taken(rule, traced.frontend, outcome.when, always=rule in always)
+            yield _taken(dump_rule(rule), traced.frontend, outcome.when, always=rule in always)
         idle = [end for end in outcome.endpoints if end.rule not in reached]
         if idle and not outcome.others and not traced.broken.missing:
             rules = [end.rule if end.via in used else end.via for end in idle]
-            above = taking_all_above(rules[0], traced.packet)
+            above = taking_all_above(dump_rule(rules[0]), traced.packet)
             if above and not complete and is_repeated(above[0]):
                 continue
             yield found(endpoint_shadowed, [*above, *rules], line=rules[0].line, complete=complete,
@@ -125,7 +127,7 @@ def _shadowed_outside(
     """Yield the endpoints that a policy Local means for clients outside and that get nothing of theirs alone."""
     if not traced.by_policy or traced.chain is None:
         return
-    idle = {end.via for outcome in traced.outcomes for end in outcome.endpoints if not end.share}
+    idle = {dump_rule(end.via) for outcome in traced.outcomes for end in outcome.endpoints if not end.share}
     for via, above, address in shadowed_ways(nat, traced.chain, {*used, *idle}, traced.packet):
         if complete or not is_repeated(above):
             yield found(endpoint_shadowed, [above, via], line=via.line, complete=complete,
@@ -148,7 +150,7 @@ def _in_vain(broken: BrokenEndpoint, nat: Table, traced: ServiceTrace, *, comple
     )  # fmt: skip
 
 
-def _taking(outcome: FrontendOutcome) -> Iterator[tuple[Rule, Fraction]]:
+def _taking(outcome: FrontendOutcome) -> Iterator[tuple[Place, Fraction]]:
     """Yield the rules that take connections before an endpoint of the service's own is chosen."""
     yield from ((end.rule, end.share) for end in (*outcome.others, *outcome.returning) if end.share)
     yield from (
@@ -176,7 +178,7 @@ def _taken(rule: Rule, frontend: Frontend, when: When, *, always: bool) -> Item:
 
 def asked_before(answer: FrontendAnswer) -> Iterator[Finding]:
     """Yield the rules, other services' apart, that take all connections before the service is asked."""
-    for rule in answer.taken_by if not answer.depends else ():
+    for rule in map(dump_rule, answer.taken_by if not answer.depends else ()):
         if not rule.jump:
             yield _before(rule, answer.frontend)
 

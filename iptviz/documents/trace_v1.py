@@ -28,6 +28,7 @@ from iptviz.documents.shapes import (
 from iptviz.engine.chance import total
 from iptviz.kube.comments import way_of_comment
 from iptviz.kube.observed import LEVEL
+from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.trace import TraceResult
+    from iptviz.rules.form import Place
 
 
 def document(result: TraceResult) -> dict[str, Any]:
@@ -106,7 +108,7 @@ def _observation(observation: Observation, since: Dump | None) -> Shape:
         "rules": [
             {
                 "line": seen.via.line,
-                "chain": seen.via.jump,
+                "chain": dump_rule(seen.via).jump,
                 "connections": seen.connections,
                 "observed": seen.connections / everything if everything else None,
                 "expected": _of_unknown(share_shape(seen.expected), unknown=observation.unshared),
@@ -179,7 +181,7 @@ def _endpoint(endpoint: Endpoint, outcome: FrontendOutcome) -> Shape:
     }
 
 
-def _counters(rule: Rule) -> Shape | None:
+def _counters(rule: Place) -> Shape | None:
     return None if rule.counters is None else counters_shape(rule.counters)
 
 
@@ -195,10 +197,9 @@ def _verdict_text(verdict: Verdict) -> str:
 def _verdict(verdict: Verdict | None) -> Shape | None:
     if verdict is None:
         return None
-    target = verdict.rule.target
     return {
         "kind": verdict.kind,
         "line": verdict.rule.line,
         "text": _verdict_text(verdict),
-        "with": target.value("--reject-with") if target else None,
+        "with": verdict.answer,
     }

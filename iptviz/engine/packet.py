@@ -108,7 +108,8 @@ class Packet(NamedTuple):
     An address is a host, a network in which it lies, or unknown. An interface is a name, empty where the
     packet has none at this point (a packet that leaves the node came in by none), or unknown.
     `to_this_node` says whether the destination is one of the node's own addresses (`--dst-type LOCAL`).
-    `unlisted` are prefixes of `-m recent` lists that the source is known not to be in: a new client. `listed` is
+    `unlisted` are prefixes of `-m recent` lists that the source is known not to be in: a new client; with an @,
+    those of sets of nft into which rules put clients. `listed` is
     what rules did to such lists since, in that order.
     `state` is the conntrack state, `statuses` what its connection, if any, got so far (SNAT, DNAT,
     CONFIRMED). `original` is what the connection's first packet looked like, once nat has rewritten it.

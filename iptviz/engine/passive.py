@@ -44,6 +44,8 @@ class PassiveRules:
         callee = rule.jump
         if callee is not None:
             return not rule.goto and self.table.has_chain(callee) and self._is_passive_chain(callee)
+        if rule.more is not None:
+            return False
         return rule.action.kind in {NOTHING, UNCLEAR} or (rule.action.known and rule.action.continues)
 
     def _is_passive_chain(self, chain: str) -> bool:

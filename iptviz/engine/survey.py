@@ -198,9 +198,11 @@ def _account(top: Walked) -> tuple[dict[Place, Arrival], dict[str, Entry]]:
             reaching, _ = product(whole, before)
             earlier = arrivals.get(rule.place)
             arrivals[rule.place] = Arrival(total((earlier.before, reaching)) if earlier else reaching, chance)
-            if called is not None and rule.jump is not None:
-                share, _ = product(whole, taken)
-                entering[called] = total((entering[called], share)) if called in entering else share
+            if called is None:
+                continue
+            share, _ = product(whole, taken)
+            entering[called] = total((entering[called], share)) if called in entering else share
+            if rule.jump is not None:
                 entry = entered.get(rule.jump)
                 if entry is not None and entry.share:
                     entry = entry._replace(share=total((entry.share, share)))

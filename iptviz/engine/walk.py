@@ -59,7 +59,8 @@ class End(NamedTuple):
 class Passage(NamedTuple):
     """A rule that takes `chance` of what reaches it, which is the share `before` of what enters its chain.
 
-    `taken` is what it takes of that; `called` is what happens to it in the chain that the rule enters.
+    `taken` is what it takes of that; `called` is what happens to it in the chain that the rule enters, or in its
+    parts.
     """
 
     rule: CompiledRule
@@ -320,12 +321,13 @@ class Walk:
         """Put what the target took where it belongs."""
         rule = taken.rule
         reaching = Reaching(taken.share, self.path(taken, action))
-        called = None
+        called: Walked | None = None
         if isinstance(action, _Called):
             called = action.walked
             self._commit_call(walked, reaching, called, walked.left if action.goto else walked.onward)
         elif isinstance(action, _Parted):
-            self._commit_parts(walked, reaching, action.walked)
+            called = action.walked
+            self._commit_parts(walked, reaching, called)
         elif isinstance(action, Stop):
             by = None if is_granted(rule.place) else rule.place
             add(walked.ends, End(action.verdict, by, action.packet), reaching)

@@ -11,7 +11,7 @@ from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_MASQUERADE
 from iptviz.kube.outcome import destination_of
 from iptviz.records import NamedTuple
 from iptviz.rules.form import GOTO, RETURN, TARGET
-from iptviz.rules.iptables import compiled
+from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
@@ -59,9 +59,9 @@ def is_flawed(traced: ServiceTrace) -> bool:
     What kube-proxy writes has as many endpoints as rules that lead to them.
     """
     outcomes = traced.outcomes
-    met = {end.via.jump for outcome in outcomes for end in outcome.endpoints if end.share}
-    tables = {traced.frontend.leads_to: traced.frontend.rule.table}
-    tables |= {hop.chain: hop.via.table for outcome in outcomes for hop in outcome.hops}
+    met = {dump_rule(end.via).jump for outcome in outcomes for end in outcome.endpoints if end.share}
+    tables = {traced.frontend.leads_to: dump_rule(traced.frontend.rule).table}
+    tables |= {hop.chain: dump_rule(hop.via).table for outcome in outcomes for hop in outcome.hops}
     return any(
         outcome.empty_chains
         or any(end.rule.chain not in DISPATCHERS["nat"] for end in outcome.others)

@@ -30,6 +30,7 @@ from iptviz.kube.frontends import (
 )
 from iptviz.kube.plain_rules import PlainRule, plain_rule
 from iptviz.records import NamedTuple
+from iptviz.rules.iptables import dump_rule
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def _collisions(claims: list[Frontend]) -> Iterator[tuple[Frontend, Frontend]]:
     taker: Frontend | None = None
     for claim in claims:
         if taker is None:
-            taker = claim if asks_for_nothing_else(claim.rule) else None
+            taker = claim if asks_for_nothing_else(dump_rule(claim.rule)) else None
         elif taker.claimant != claim.claimant:
             yield taker, claim
 

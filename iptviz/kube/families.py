@@ -273,6 +273,10 @@ FAMILIES = (
 )  # fmt: skip
 
 
+PROXY_TABLES = ("ip kube-proxy", "ip6 kube-proxy")
+"""The tables of nft that kube-proxy writes in nftables mode."""
+
+
 def names(*roles: Role, table: str = "nat", writer: Writer = KUBE_PROXY) -> tuple[str, ...]:
     """Return the names, or beginnings of names, of a writer's chains of such roles in a table."""
     rows = (
@@ -289,6 +293,20 @@ LOCAL_CHAINS = names("local balancing")
 
 ENTRY_CHAINS = names("entry", "firewall")
 """Chains in front of those, for external traffic and for load-balancer source ranges."""
+
+_SHARING_NATIVE, _BEFORE_NATIVE = ("service-", "local-"), ("external-", "firewall-")
+"""The same in nftables mode, where the name of a service's chain has a slash."""
+
+
+def shares_out(chain: str) -> bool:
+    """Whether a chain shares connections out among endpoints, in either mode, as far as its name tells."""
+    return chain.startswith(SERVICE_CHAINS) or ("/" in chain and chain.startswith(_SHARING_NATIVE))
+
+
+def stands_before(chain: str) -> bool:
+    """Whether a chain is in front of those, in either mode."""
+    return chain.startswith(ENTRY_CHAINS) or ("/" in chain and chain.startswith(_BEFORE_NATIVE))
+
 
 HASHED_CHAINS = tuple(row.name for row in FAMILIES if row.ends_in == "service hash")
 """Chains whose names bear the hash of a service port, one and the same in all of them."""

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.kube.published import PublishedPort
-    from iptviz.rules.form import Rewriting
+    from iptviz.rules.form import Place, Rewriting
     from iptviz.supplied.service_names import Candidate
 
 
@@ -140,7 +140,7 @@ def _at(frontend: Frontend, target: AddressTarget | WrittenTarget) -> bool:
     )
 
 
-def _met_at(dump: Dump, frontend: Frontend, address: str) -> Rule:
+def _met_at(dump: Dump, frontend: Frontend, address: str) -> Place:
     """Return the rule that a client of one address of the node meets: the loopback may have one of its own."""
     if frontend.kind == "node-port" and frontend.port is not None and is_loopback(address):
         for rule in dispatching_rules(dump, f"--dport {frontend.port} ", ["nat"]):

@@ -28,13 +28,13 @@ from iptviz.kube.outcome import lacking_share
 from iptviz.kube.plain_chains import External, PlainChains
 from iptviz.kube.service import trace_frontend
 from iptviz.records import NamedTuple
+from iptviz.rules.iptables import dump_rule
 from iptviz.rules.reading.words import QUOTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.kube.dispatching import About, DispatchingRules
     from iptviz.kube.frontends import Frontend
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import FrontendOutcome, Needs, Verdict
     from iptviz.kube.plain_chains import Balancing, Mask
     from iptviz.kube.service import ServiceTrace
+    from iptviz.rules.form import Place
 
 
 class FrontendAnswer(NamedTuple):
@@ -71,7 +72,7 @@ class FrontendAnswer(NamedTuple):
     local_only: bool
     unseen: tuple[str, ...] = ()
     depends: bool = False
-    taken_by: tuple[Rule, ...] = ()
+    taken_by: tuple[Place, ...] = ()
     plain: bool = False
     flawed: bool = False
     by_policy: bool = False
@@ -246,7 +247,7 @@ def _cut_off(trace: ServiceTrace) -> Iterator[str]:
     for outcome in trace.outcomes:
         if outcome.leftover > lacking_share(outcome) and not outcome.verdict and outcome.hops:
             last = outcome.hops[-1]
-            if cast("Table", last.via.table).shown.is_cut_at(last.chain):
+            if cast("Table", dump_rule(last.via).table).shown.is_cut_at(last.chain):
                 yield last.chain
 
 

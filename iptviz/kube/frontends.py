@@ -16,11 +16,11 @@ from iptviz.kube.families import (
     family_of,
 )
 from iptviz.kube.limits import AddressLimit, node_port_limit
-from iptviz.kube.names import NAMELESS, ServiceName
+from iptviz.kube.names import NAMELESS, ServiceName, hash_in
 from iptviz.kube.plain_rules import PlainRule, plain_rule
 from iptviz.records import NamedTuple
 from iptviz.rules.form import UNKNOWN_PORTS
-from iptviz.rules.iptables import compiled
+from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.rules.unprinted import NODE_PORT, PORT
 from iptviz.xtables.address import join_endpoint, parse_network
 from iptviz.xtables.values.protocols import read_port
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.rules.form import Place
 
 SERVICE_KINDS = ("cluster-ip", "external-ip", "load-balancer-ip", "node-port")
 """The kinds of frontends that lead to a service."""
@@ -71,7 +72,7 @@ class Frontend(NamedTuple):
     address: str | None
     port: int | None
     protocol: str
-    rule: Rule
+    rule: Place
     addresses: AddressLimit | None = None
     unprinted: Condition | None = None
     plain: PlainRule | None = None
@@ -103,23 +104,27 @@ class Frontend(NamedTuple):
     @property
     def leads_to(self) -> str:
         """The chain that the rule leads to; empty where it leads to none."""
-        if self.plain is not None and self.rule.table.name == "nat":
-            return self.plain.target
-        return self.rule.chain if self.kind == CHAIN else self.rule.jump or ""
+        if self.plain is not None:
+            return "" if self.plain.target in _REFUSING else self.plain.target
+        return self.rule.chain if self.kind == CHAIN else dump_rule(self.rule).jump or ""
 
     @property
     def host_name(self) -> str:
         """The host's name that stands for an address in a listing without -n; empty for an address."""
-        listed = self.address and cast("Table", self.rule.table).is_listed
-        named = (
-            listed and parse_network(self.address or "") is None and _HOST_NAME.fullmatch(self.address or "")
-        )
-        return self.address or "" if named else ""
+        if not self.address or parse_network(self.address) is not None:
+            return ""
+        listed = cast("Table", dump_rule(self.rule).table).is_listed
+        return self.address if listed and _HOST_NAME.fullmatch(self.address) else ""
 
     @property
     def suffix(self) -> str:
         """The hash of the service port in the chain that the rule leads to; empty where it leads to none."""
-        return self.leads_to.rpartition("-")[2] if self.rule.table.name == "nat" else ""
+        return hash_in(self.leads_to)
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the rule of a service refuses connections, instead of leading them on."""
+        return self.kind in SERVICE_KINDS and not self.leads_to
 
     @property
     def claimant(self) -> str:
@@ -278,7 +283,7 @@ def unique(frontends: Iterable[Frontend]) -> list[Frontend]:
         place = frontend[1:4]
         key = (*place, frontend.suffix)
         if (key not in chosen and (frontend.suffix or place not in places)) or (
-            key in chosen and _is_of_loopback(chosen[key].rule) and not _is_of_loopback(frontend.rule)
+            key in chosen and _is_of_loopback(chosen[key]) and not _is_of_loopback(frontend)
         ):
             chosen[key] = frontend
         places.add(place)
@@ -293,8 +298,8 @@ def is_loopback(address: str) -> bool:
     return address.startswith(_LOOPBACK)
 
 
-def _is_of_loopback(rule: Rule) -> bool:
-    return is_loopback(value_of(rule, "-d") or "")
+def _is_of_loopback(frontend: Frontend) -> bool:
+    return is_loopback(value_of(dump_rule(frontend.rule), "-d") or "")
 
 
 def frontends_among(rules: Iterable[Rule]) -> list[Frontend]:
@@ -304,7 +309,7 @@ def frontends_among(rules: Iterable[Rule]) -> list[Frontend]:
 
 def limited(frontends: list[Frontend]) -> list[Frontend]:
     """Return the frontends with the addresses to which node ports are limited, if they are."""
-    nat = next((one.rule.table for one in frontends if _is_dispatched_node_port(one)), None)
+    nat = next((dump_rule(one.rule).table for one in frontends if _is_dispatched_node_port(one)), None)
     limit = None if nat is None else node_port_limit(cast("Table", nat))
     if limit is None:
         return frontends
@@ -320,7 +325,7 @@ def told_apart(found: list[Frontend]) -> list[Frontend]:
     refused = next((frontend for frontend in found if _is_refused_cluster_ip(frontend)), None)
     if refused is None:
         return found
-    firsts = _first_refused(refused.rule)
+    firsts = _first_refused(dump_rule(refused.rule))
     return [
         frontend._replace(kind="external-ip")
         if _is_refused_cluster_ip(frontend) and firsts.get(frontend.rule.comment) != frontend.address

@@ -15,6 +15,7 @@ from iptviz.xtables.address import parse_network
 if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.rules.form import Place
 
 
 class AddressLimit(NamedTuple):
@@ -25,7 +26,7 @@ class AddressLimit(NamedTuple):
 
     only: bool
     networks: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[Place, ...]
 
     def admits(self, address: str) -> bool:
         """Whether the port answers at `address`."""

@@ -56,6 +56,17 @@ def read_service_name(text: str) -> ServiceName:
     )
 
 
+def hash_in(chain: str) -> str:
+    """Return the hash of a service port in the name of its chain, in either mode; empty without one.
+
+    The chains of nftables mode have the name of the service port behind it: `service-ULMVA6XW-a/b/tcp/`.
+    """
+    if "/" not in chain:
+        return chain.rpartition("-")[2]
+    _, _, rest = chain.partition("-")
+    return rest.partition("-")[0]
+
+
 def suffix_of(chain: str) -> str | None:
     """Return the hash in a chain's name, or None for a chain that has none."""
     family, hyphen, suffix = chain.rpartition("-")

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.kube.outcome import Endpoint, FrontendOutcome
+    from iptviz.rules.form import Place
 
 LEVEL = 0.001
 """Chance alone is called something else once in a thousand times."""
@@ -36,7 +37,7 @@ _ROUNDING = 1e-4
 class CountedWay(NamedTuple):
     """An endpoint's connections, by the rule `via` that leads there, and its expected share of the chain's."""
 
-    via: Rule
+    via: Place
     connections: int
     expected: Fraction
 
@@ -75,7 +76,7 @@ def observe(
 
     `since` is the same table of an older dump of the node: then what happened between the two is told.
     """
-    chains: dict[str, dict[Rule, Endpoint]] = {}
+    chains: dict[str, dict[Place, Endpoint]] = {}
     unshared = {end.via.chain for outcome in outcomes if outcome.unshared for end in outcome.endpoints}
     for outcome in outcomes:
         for end in outcome.endpoints:

@@ -36,18 +36,20 @@ class Endpoint(NamedTuple):
     `address` may be a range, or words where the dump does not show it; `ports` is the range where a rule names
     several, `port` is None then. `via` is the rule that jumps to the endpoint's chain: it is reached by the share
     `before` of all connections and takes `chance` of them. Where `share` is not their product, other ways lead
-    here too.
+    here too. `hairpin` is what masquerades it where it reaches itself; `local_hairpin`: only endpoints on this
+    node have such.
     """
 
     address: str
     port: int | None
     share: Fraction
-    rule: Rule
-    via: Rule
+    rule: Place
+    via: Place
     before: Fraction
     chance: Fraction
-    hairpin: Rule | None
+    hairpin: Place | None
     ports: str = ""
+    local_hairpin: bool = False
 
     @property
     def text(self) -> str:
@@ -67,12 +69,14 @@ class Endpoint(NamedTuple):
 class Verdict(NamedTuple):
     """What happens to connections that get no endpoint: REJECT or DROP, by which rule.
 
-    Where `rule` only marks them, `marked` says who drops what bears the mark.
+    Where `rule` only marks them, `marked` says who drops what bears the mark. `answer` is how REJECT answers,
+    where the rule says so.
     """
 
     kind: str
-    rule: Rule
+    rule: Place
     marked: MarkedDrop | None = None
+    answer: str | None = None
 
 
 class Hop(NamedTuple):
@@ -80,21 +84,25 @@ class Hop(NamedTuple):
 
     chain: str
     share: Fraction
-    via: Rule
+    via: Place
 
 
 class OtherEnd(NamedTuple):
-    """A rule that ends the nat table for `share` (in [0, 1]) of the connections, without an endpoint."""
+    """A rule that ends the nat table for `share` (in [0, 1]) of the connections, without an endpoint.
 
-    rule: Rule
+    `takes`: it sends them elsewhere, to another chain or address.
+    """
+
+    rule: Place
     share: Fraction
+    takes: bool = False
 
 
 class Masquerade(NamedTuple):
     """The source is rewritten where all of `needs` hold (without any: always), says `rule`."""
 
     needs: Needs
-    rule: Rule
+    rule: Place
 
 
 class FrontendOutcome(NamedTuple):
@@ -149,7 +157,9 @@ class OutcomeReader:
         """Return what comes of a connection in this case; `missing` are the chains that rules lead to in vain."""
         ends = {dump_rule(place): share for place, share in case.ends.items()}
         endpoints = tuple(self._endpoint(rule, case) for rule in ends if _is_dnat(rule))
-        others = tuple(OtherEnd(rule, share) for rule, share in ends.items() if not _is_dnat(rule))
+        others = tuple(
+            OtherEnd(rule, share, takes_on(rule)) for rule, share in ends.items() if not _is_dnat(rule)
+        )
         leftover = total((case.leftover, *(end.share for end in others)))
         lacking = tuple(_lacking(case, missing))
         notes = [note for note in _notes(case) if not compiled(note.via).chain.startswith(ENDPOINT_CHAIN)]
@@ -228,7 +238,7 @@ class OutcomeReader:
             target = rule.target
             truth = settled(rule_truth(compiled(rule), self.packet), answer)
             if target and target.name in {"REJECT", "DROP"} and truth.chance and not truth.needs:
-                return Verdict(target.name, rule)
+                return Verdict(target.name, rule, answer=target.value("--reject-with"))
         return None
 
 
@@ -259,7 +269,7 @@ def _returning(case: Case) -> Iterator[OtherEnd]:
         rule = dump_rule(place)
         share = times(arrival.before, arrival.chance)
         if share and rule.chain in DISPATCHERS["nat"] and compiled(rule).action.kind == RETURN:
-            yield OtherEnd(rule, share)
+            yield OtherEnd(rule, share, takes_on(rule))
 
 
 def _notes(case: Case) -> Iterator[_Note]:
@@ -280,7 +290,12 @@ def _empty_chains(notes: Sequence[_Note]) -> Iterator[Hop]:
 
 def _may_hold_rules(hop: Hop) -> bool:
     """Whether a chain without rules may have some that the dump does not show."""
-    return cast("Table", hop.via.table).shown.may_lack(hop.chain)
+    return cast("Table", dump_rule(hop.via).table).shown.may_lack(hop.chain)
+
+
+def takes_on(rule: Rule) -> bool:
+    """Whether a rule that ends nat sends connections elsewhere, to another chain or address."""
+    return rule.jump is not None or compiled(rule).action.name in {"DNAT", "REDIRECT"}
 
 
 def _is_dnat(rule: Rule) -> bool:

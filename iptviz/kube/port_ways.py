@@ -11,7 +11,7 @@ from iptviz.engine.survey import survey
 from iptviz.kube.dispatching import dispatching_rules, rules_about
 from iptviz.kube.families import SERVICES
 from iptviz.kube.frontends import frontend_of, host_of
-from iptviz.kube.outcome import Endpoint, FrontendOutcome, OtherEnd, destination_of
+from iptviz.kube.outcome import Endpoint, FrontendOutcome, OtherEnd, destination_of, takes_on
 from iptviz.kube.service import ServiceTrace
 from iptviz.records import NamedTuple
 from iptviz.rules.form import TARGET, Action, CompiledRule
@@ -38,7 +38,7 @@ def packet_to(frontend: Frontend) -> Packet:
         destination=parse_network(frontend.address) if frontend.address else None,
         destination_port=frontend.port,
         destination_name=frontend.host_name,
-        to_this_node=None if host_of(frontend.rule) else True,
+        to_this_node=None if host_of(dump_rule(frontend.rule)) else True,
     )
 
 
@@ -105,13 +105,14 @@ def trace_port(dump: Dump, frontend: Frontend, owner: PortOwner) -> ServiceTrace
 def _outcome(case: Case, frontend: Frontend) -> FrontendOutcome:
     """Return what the frontend's own rule gets in a case, and who else gets something."""
     ends = {dump_rule(place): share for place, share in case.ends.items() if share}
-    own = ends.get(frontend.rule)
-    others = tuple(OtherEnd(rule, share) for rule, share in ends.items() if rule != frontend.rule)
+    rule = dump_rule(frontend.rule)
+    own = ends.get(rule)
+    others = tuple(OtherEnd(other, share, takes_on(other)) for other, share in ends.items() if other != rule)
     endpoints: tuple[Endpoint, ...] = ()
-    if own and compiled(frontend.rule).action.name == "DNAT":
+    if own and compiled(rule).action.name == "DNAT":
         endpoints = (_endpoint(frontend, own),)
     elif own:
-        others = (OtherEnd(frontend.rule, own), *others)
+        others = (OtherEnd(rule, own, takes_on(rule)), *others)
     return FrontendOutcome(
         when=case.when,
         endpoints=endpoints,
@@ -125,7 +126,7 @@ def _outcome(case: Case, frontend: Frontend) -> FrontendOutcome:
 
 
 def _endpoint(frontend: Frontend, share: Fraction) -> Endpoint:
-    address, port, ports = destination_of(frontend.rule, frontend.port)
+    address, port, ports = destination_of(dump_rule(frontend.rule), frontend.port)
     return Endpoint(
         address=address,
         port=port,

@@ -14,10 +14,11 @@ from iptviz.kube.comments import service_of_comment
 from iptviz.kube.dispatching import rules_about
 from iptviz.kube.families import (
     ENDPOINT_CHAIN,
-    ENTRY_CHAINS,
     FIREWALL_CHAIN,
     SERVICE_CHAINS,
     SOURCE_RANGES,
+    shares_out,
+    stands_before,
 )
 from iptviz.kube.frontends import CHAIN, Frontend, frontend_of
 from iptviz.kube.marks import Marks
@@ -75,6 +76,8 @@ class ServiceTrace(NamedTuple):
         """The service port, named by the frontend's comment or one further down, else by its chain's hash."""
         rules = [self.frontend.rule, *(endpoint.via for endpoint in self.usual.endpoints[:1])]
         rules += [endpoint.rule for endpoint in self.usual.endpoints[:1]]
+        if self.frontend.plain is not None and self.frontend.service is not NAMELESS:
+            return self.frontend.service
         return next(filter(None, (service_of_comment(rule.comment) for rule in rules)), self.hashed)
 
     @property
@@ -82,16 +85,14 @@ class ServiceTrace(NamedTuple):
         """The chains that share connections out, in any case."""
         hops = (hop.chain for outcome in self.outcomes for hop in outcome.hops)
         own = [self.frontend.leads_to] if self.frontend.kind == CHAIN else []
-        return frozenset(chain for chain in (*own, *hops) if chain.startswith(SERVICE_CHAINS))
+        return frozenset(filter(shares_out, (*own, *hops)))
 
     @property
     def chain(self) -> str | None:
         """The chain that shares the usual connections out, or the first one asked; None without any."""
         own = [self.frontend.leads_to] if self.frontend.kind == CHAIN else []
         chains = [*own, *(hop.chain for hop in self.usual.hops)]
-        return next((chain for chain in reversed(chains) if chain.startswith(SERVICE_CHAINS)), None) or (
-            chains[0] if chains else None
-        )
+        return next(filter(shares_out, reversed(chains)), None) or (chains[0] if chains else None)
 
     @property
     def by_policy(self) -> bool:
@@ -99,7 +100,7 @@ class ServiceTrace(NamedTuple):
         whens = [need for outcome in self.outcomes for need in outcome.when]
         return (
             len(self.outcomes) > 1
-            and any(hop.chain.startswith(ENTRY_CHAINS) for outcome in self.outcomes for hop in outcome.hops)
+            and any(stands_before(hop.chain) for outcome in self.outcomes for hop in outcome.hops)
             and all(need.condition.kind in _OF_POLICIES for need in whens)
             and not any(need.holds for need in self.usual.when)
             and not (self.broken.loops or self.broken.missing)
@@ -144,10 +145,10 @@ def _followed(dump: Dump, frontend: Frontend, about: RulesAbout | None) -> Servi
     refusals = find(frontend, "filter") if not nat_unseen or frontend.rule.chain != SOURCE_RANGES else ()
     reader = OutcomeReader(packet, Marks(nat), refusals, dump.tables.get("filter"))
     admitted = _source_ranges(nat, found.cases)
-    told = joined_by_chance(_told(reader.read(case, found.broken.missing) for case in found.cases))
+    told = joined_by_chance(told_endpoints(reader.read(case, found.broken.missing) for case in found.cases))
     if nat and rule_table(nat).unprinted.chances:
         told = (with_all_lacking(outcome, found.broken.missing) for outcome in told)
-    outcomes = sorted(told, key=lambda outcome: _how_special(outcome, admitted))
+    outcomes = usual_first(told, admitted)
     if is_endpoint_alone(frontend):
         outcomes = [outcome._replace(unshared=True) for outcome in outcomes]
     return ServiceTrace(
@@ -186,7 +187,7 @@ def _entry(rule: Rule, frontend: Frontend) -> CompiledRule:
     return CompiledRule(made.place, made.chain, made.tests, Action(TARGET, "ACCEPT"))
 
 
-def _told(outcomes: Iterable[FrontendOutcome]) -> list[FrontendOutcome]:
+def told_endpoints(outcomes: Iterable[FrontendOutcome]) -> list[FrontendOutcome]:
     """Return the outcomes with those endpoints alone that get something, or that a rule of their chain shadows.
 
     Where a condition keeps connections from an endpoint, or its chain is not entered, it is none of the outcome.
@@ -234,6 +235,11 @@ def _source_ranges(nat: Table | None, cases: Sequence[Case]) -> set[str]:
     rules = (rule for name in chains for rule in (nat.rules_of(name) if nat else ()))
     needs = (need for rule in rules for need in rule_truth(compiled(rule), Packet()).needs)
     return {value for need in needs for value in need.condition.values}
+
+
+def usual_first(outcomes: Iterable[FrontendOutcome], admitted: set[str]) -> list[FrontendOutcome]:
+    """Return outcomes, that of the ordinary client first; `admitted` are sources that source ranges admit."""
+    return sorted(outcomes, key=lambda outcome: _how_special(outcome, admitted))
 
 
 def _how_special(outcome: FrontendOutcome, admitted: set[str]) -> tuple[int, bool]:

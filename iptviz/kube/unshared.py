@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import NEVER, total
 from iptviz.kube.outcome import Hop, lacking_share
@@ -12,7 +12,6 @@ from iptviz.rules.unprinted import CHANCE_LOST
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from iptviz.dump.rule import Rule
     from iptviz.kube.outcome import Endpoint, FrontendOutcome
     from iptviz.rules.form import Place
 
@@ -44,7 +43,7 @@ def with_all_lacking(outcome: FrontendOutcome, missing: Mapping[Place, str]) -> 
         return outcome
     known, chains = {hop.chain for hop in outcome.lacking}, {hop.chain for hop in outcome.hops}
     others = (
-        Hop(chain, NEVER, cast("Rule", place))
+        Hop(chain, NEVER, place)
         for place, chain in missing.items()
         if place.chain in chains and chain not in known
     )
@@ -52,7 +51,7 @@ def with_all_lacking(outcome: FrontendOutcome, missing: Mapping[Place, str]) -> 
 
 
 def _joined(outcomes: list[FrontendOutcome]) -> FrontendOutcome:
-    ends: dict[Rule, list[Endpoint]] = {}
+    ends: dict[Place, list[Endpoint]] = {}
     for end in (end for outcome in outcomes for end in outcome.endpoints):
         ends.setdefault(end.rule, []).append(end)
     part = Fraction(1, len(outcomes))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
     from iptviz.engine.host import Host
+    from iptviz.node.listing import NftListing
     from iptviz.xtables.address import Network
 
 _OF_SERVICES = "|".join(re.escape(name) for name in (*HASHED_CHAINS, ENDPOINT_CHAIN)).encode()
@@ -53,8 +54,16 @@ def _rules_but(skipped: bytes) -> re.Pattern[bytes]:
 class Alike:
     """What the rules of a node, in dumps of one family, tell apart; `networks` are told apart besides."""
 
-    def __init__(self, dumps: Sequence[Dump], host: Host, networks: Iterable[Network] = ()) -> None:
+    def __init__(
+        self,
+        dumps: Sequence[Dump],
+        host: Host,
+        networks: Iterable[Network] = (),
+        *,
+        listing: NftListing | None = None,
+    ) -> None:
         self._dumps = dumps
+        self._listing = listing
         self._host = host
         self._networks = tuple(networks)
         self._named: dict[tuple[Table, bytes], tuple[set[int], set[int]]] = {}
@@ -63,7 +72,7 @@ class Alike:
     @property
     def is_known(self) -> bool:
         """Whether rules look up stretches of addresses alone: sets, and masks with holes, are none."""
-        return not self._host.sets and bool(self._after_nat) and not self._holes
+        return not self._host.sets and self._listing is None and bool(self._after_nat) and not self._holes
 
     def endpoint(self, address: Network) -> int:
         """Return the place of an address among those that what comes after nat tells apart."""

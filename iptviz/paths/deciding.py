@@ -8,10 +8,9 @@ from iptviz.engine.effects import UNDECIDED
 from iptviz.engine.journey import Policy
 from iptviz.engine.reaching import reached_from
 from iptviz.engine.regions import common
-from iptviz.kube.families import KUBE_PROXY, KUBELET, family_of
+from iptviz.kube.families import KUBE_PROXY, KUBELET, PROXY_TABLES, family_of
 from iptviz.paths.model import ACCEPT, AS_WRITTEN, Decider, is_exempting
 from iptviz.rules.form import is_granted
-from iptviz.rules.iptables import DumpRules, dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -97,12 +96,11 @@ def _told(by: By, way: Way) -> Decider:
         table = rules.tables[by.table]
         text = f"policy {table.policy(by.chain) or ACCEPT}"
         text += f", {UNDECIDED}" if table.lacks_end(by.chain) else ""
-        line = rules.dump.tables[by.table].chains[by.chain].line if isinstance(rules, DumpRules) else None
-        return Decider(by.table, by.chain, None, line, text)
+        return Decider(by.table, by.chain, None, table.line_of(by.chain), text)
     assert by is not None  # noqa: S101 - who decides is left out where nobody does
     if is_granted(by):
         return Decider(by.table.name, by.chain, None, None, AS_WRITTEN)
     family = family_of(by.chain, by.table.name)
-    speaks = family is not None and family.writer in _SPEAKING
-    comment = (dump_rule(by).comment or "") if speaks else ""
-    return Decider(by.table.name, by.chain, by.number, by.line, by.text, comment=comment)
+    speaks = by.table.name in PROXY_TABLES or (family is not None and family.writer in _SPEAKING)
+    comment = (by.comment or "") if speaks else ""
+    return Decider(by.table.name, by.chain, by.number, by.line or None, by.text, comment=comment)

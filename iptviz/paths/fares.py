@@ -12,6 +12,7 @@ from iptviz.kube.refusals import is_own_refusal
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import is_singled_out, names_one, reaches, singling
 from iptviz.paths.shared import SharedPaths, Translation
+from iptviz.paths.surroundings import DumpSurroundings
 from iptviz.paths.survey import Evidence, Survey
 from iptviz.paths.unseen_nat import with_unseen_nat
 from iptviz.records import NamedTuple
@@ -182,7 +183,7 @@ def reached_in(
     `by_decider`: where other rules decide the same of other clients, they are told apart, and what fails for
     single clients is told.
     """
-    shared = SharedPaths(Survey(rules.dump, evidence, by_decider=by_decider), rules, known)
+    shared = SharedPaths(Survey(DumpSurroundings(rules.dump), evidence, by_decider=by_decider), rules, known)
     looking = _Looking(shared, by_decider=by_decider)
     return tuple(tuple(map(looking.at, port.answers)) for port in ports)
 

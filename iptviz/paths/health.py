@@ -10,6 +10,7 @@ from iptviz.kube.families import NODE_PORTS
 from iptviz.kube.frontends import Frontend
 from iptviz.kube.health_checks import health_checks
 from iptviz.paths.model import ACCEPT, LOCAL, rests_on_unread
+from iptviz.paths.surroundings import DumpSurroundings
 from iptviz.paths.survey import Survey
 from iptviz.paths.usual import leads_outward
 from iptviz.records import NamedTuple
@@ -51,7 +52,7 @@ def ended_checks(dump: Dump, ports: Sequence[ServicePort], evidence: Evidence) -
     if table is None or table.chains.get("INPUT") is None:
         return
     asked = [*islice(_named(dump), _MOST)] or [*islice(_unnamed(table, ports), 1)]
-    survey = Survey(dump, evidence, "outside")
+    survey = Survey(DumpSurroundings(dump), evidence, "outside")
     for service, frontend, port in asked:
         entries = survey.paths(frontend, (), ()).entries
         rows = [rest._replace(when=entry.when + rest.when) for entry in entries for rest in entry.leftover

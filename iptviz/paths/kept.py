@@ -8,9 +8,9 @@ from iptviz.engine.matching import rule_truth
 from iptviz.engine.packet import Packet
 from iptviz.kube.families import POSTROUTING
 from iptviz.kube.frontends import value_of
-from iptviz.paths.clients import pod_networks
 from iptviz.paths.model import ACCEPT, is_among
 from iptviz.paths.shared import SharedPaths
+from iptviz.paths.surroundings import DumpSurroundings, pod_networks
 from iptviz.paths.survey import Survey
 from iptviz.rules.form import GOTO, JUMP, RETURN, TARGET
 from iptviz.rules.iptables import compiled
@@ -34,7 +34,7 @@ class Sources:
     def __init__(self, rules: DispatchingRules, evidence: Evidence) -> None:
         self._dump: Dump = rules.dump
         self._evidence = evidence
-        self._outside = SharedPaths(Survey(rules.dump, evidence, "outside"), rules)
+        self._outside = SharedPaths(Survey(DumpSurroundings(rules.dump), evidence, "outside"), rules)
 
     def outside(self, answer: FrontendAnswer) -> bool:
         """Return whether clients outside are kept as they are, at a frontend or one whose rules have its form."""
@@ -46,7 +46,9 @@ class Sources:
         """Return whether an endpoint is that asks a frontend and meets itself."""
         ends = [one.address for one in answer.endpoints]
         chains = (answer.chain,) if answer.chain else ()
-        paths = Survey(self._dump, self._evidence, end.address).paths(answer.frontend, chains, ends)
+        paths = Survey(DumpSurroundings(self._dump), self._evidence, end.address).paths(
+            answer.frontend, chains, ends
+        )
         return self._told(paths.entries, frozenset({end.address}))
 
     def _told(self, entries: tuple[ClientPaths, ...] | list[ClientPaths], own: frozenset[str]) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.paths.clients import pod_networks
 from iptviz.paths.fares import fails
+from iptviz.paths.surroundings import pod_networks
 from iptviz.paths.usual import UsualClients
 
 if TYPE_CHECKING:

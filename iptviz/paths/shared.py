@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.kube.frontends import SERVICE_KINDS
-from iptviz.paths.clients import pod_networks
 from iptviz.paths.endpoints_alike import EndpointsAlike
+from iptviz.paths.surroundings import pod_networks
 from iptviz.records import NamedTuple
+from iptviz.rules.iptables import dump_rule
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ class SharedPaths:
         found = _destinations(dispatching)
         if len(set(_CHAIN.findall(dispatching))) > 1:
             found |= _destinations(text)
-            found -= _destinations(self._own_rules([frontend.rule])[0])
+            found -= _destinations(self._own_rules([dump_rule(frontend.rule)])[0])
         return frozenset(found)
 
     def _own_rules(self, rules: Iterable[Rule]) -> tuple[bytes, list[str]]:

@@ -19,11 +19,8 @@ from iptviz.paths.clients import (
     client_at,
     clients_of,
     is_at_loopback,
-    is_untracked,
     on_loopback,
     opened,
-    pod_networks,
-    service_ips,
 )
 from iptviz.paths.hairpin import with_endpoints
 from iptviz.paths.model import ClientPaths, FrontendPaths
@@ -42,14 +39,17 @@ if TYPE_CHECKING:
     from iptviz.engine.fields import Field
     from iptviz.engine.host import Host
     from iptviz.kube.frontends import Frontend
+    from iptviz.node.listing import NftListing
+    from iptviz.paths.surroundings import Surroundings
+    from iptviz.rules.form import RuleSet
     from iptviz.xtables.address import Network
 
 
 class Evidence(NamedTuple):
     """What is known of a node: its dumps of one family, and what is beside them.
 
-    `unseen` and `beyond` are tables that no dump shows: see `Hooks`. `given` are assumptions of whoever
-    asks.
+    `listing` are tables of nft that no dump has, `unseen` and `beyond` tables that nothing shows: see `Hooks`.
+    `given` are assumptions of whoever asks.
     """
 
     dumps: Sequence[Dump]
@@ -57,31 +57,43 @@ class Evidence(NamedTuple):
     unseen: tuple[str, ...] = ()
     beyond: tuple[str, ...] = ()
     given: When = ()
+    listing: NftListing | None = None
+
+    @property
+    def rules(self) -> list[RuleSet]:
+        """All rules that packets meet, by source."""
+        found: list[RuleSet] = list(map(DumpRules, self.dumps))
+        if self.listing is not None:
+            from iptviz.rules.nftables import NftRules  # most nodes have no listing
+
+            found.append(NftRules(self.listing.ruleset, self.listing.family, self.listing.chains_elsewhere))
+        return found
 
 
 class Survey:
-    """Finds the paths of frontends of one dump: for `clients` of one kind, or at an address; empty: all.
+    """Finds the paths of frontends of one source of rules.
 
+    They are those of `clients` of one kind, or at an address; empty: of all.
     `by_decider`: kinds of clients that fare alike are told apart where different rules decide that. `asks_own` is
     as of `Routing`.
     """
 
     def __init__(
         self,
-        dump: Dump,
+        around: Surroundings,
         evidence: Evidence,
         clients: str = "",
         *,
         by_decider: bool = False,
         asks_own: bool = False,
     ) -> None:
-        self._dump = dump
+        self._around = around
         self.by_decider = by_decider
         self.evidence = evidence
         self._clients = clients
         self._alike: dict[tuple[Network, ...], Alike] = {}
         state = None if any(one.condition.kind == "state" for one in evidence.given) else "NEW"
-        self._rules = list(map(DumpRules, evidence.dumps))
+        self._rules = evidence.rules
         self.hooks = Hooks(
             self._rules, evidence.host, state, evidence.unseen, evidence.beyond, asks_own=asks_own
         )
@@ -90,7 +102,9 @@ class Survey:
         """Return what tells which endpoints no rule tells apart, nor that they are in networks of pods."""
         key = tuple(networks)
         if key not in self._alike:
-            self._alike[key] = Alike(self.evidence.dumps, self.evidence.host, networks)
+            self._alike[key] = Alike(
+                self.evidence.dumps, self.evidence.host, networks, listing=self.evidence.listing
+            )
         return self._alike[key]
 
     @cached_property
@@ -103,7 +117,8 @@ class Survey:
     @property
     def granted(self) -> When:
         """That tables not shown do nothing, chains are as kube-proxy writes them, rules as wide as printed."""
-        lines = (f"line {rule.line}" for rules in self._rules for rule in rules.narrower)
+        dumps = (rules for rules in self._rules if isinstance(rules, DumpRules))
+        lines = (f"line {rule.line}" for rules in dumps for rule in rules.narrower)
         asked = [self.hooks.nothing_unseen] if self.hooks.unseen or self.hooks.beyond else []
         asked += [self.hooks.as_granted] if self.hooks.granted else []
         asked += [Condition(AS_PRINTED, line) for line in lines]
@@ -118,12 +133,12 @@ class Survey:
         Raises:
             PacketError: what is assumed can be so of no kind of client.
         """
-        networks = pod_networks(self._dump, chains)
-        local = frontend.address is not None and is_untracked(self._dump, frontend.address)
+        networks = self._around.pod_networks(chains)
+        local = frontend.address is not None and self._around.is_untracked(frontend.address)
         own, host = frontend.address is None, self.evidence.host
-        others = service_ips(self._dump, frontend) if own else ()
+        others = self._around.service_ips(frontend) if own else ()
         taken = [address for address in others if host.is_local(address) is None]
-        asked = Asked(frontend, self._dump.family, networks, host, local, taken)
+        asked = Asked(frontend, self._around.family, networks, host, local, taken)
         finding = _Finding(self, asked, list(dict.fromkeys(endpoints)))
         source = parse_network(self._clients)
         if source is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from iptviz.cluster.endpoints import ApiEndpoint
     from iptviz.compare.ports.differences import PortDifference, Value
     from iptviz.compare.ports.form import EndpointForm, FrontendForm, PortForm
-    from iptviz.dump.rule import Rule
+    from iptviz.rules.form import Place
     from iptviz.supplied.pods import Pod
 
 Why = Literal["", "not-ready", "other-node", "other-zone"]
@@ -42,7 +42,7 @@ class Difference(NamedTuple):
     at: str
     expected: str
     found: str
-    rule: Rule | None
+    rule: Place | None
     share: Fraction | None = None
     of: ServiceName = NAMELESS
     pod: str = ""

@@ -17,6 +17,7 @@ from iptviz.kube.target import family_of_target, parse_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
 from iptviz.records import NamedTuple
+from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -206,7 +207,7 @@ def _focus(dump: Dump, found: list[Jump], target: str) -> set[Place]:
             f"no service matches {quoted(target)} in this dump", where=dump.source, hint="\n  ".join(more)
         )
     up, down = _ways(found)
-    rules = [frontend.rule for frontend in frontends]
+    rules = [dump_rule(frontend.rule) for frontend in frontends]
     entries = {(rule.table.name, rule.chain) for rule in rules}
     behind = {(rule.table.name, rule.jump) for rule in rules if rule.jump}
     return _reached(entries, up) | _reached(behind, down)

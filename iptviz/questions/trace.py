@@ -16,6 +16,7 @@ from iptviz.questions.document import document_of
 from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, marks_in_vain, since_notes
 from iptviz.questions.ways import Beside, evidence_of, paths_of
 from iptviz.records import NamedTuple
+from iptviz.rules.iptables import dump_rule
 from iptviz.supplied.files import FileArgument, read_file
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ def _traced(dump: Dump, frontend: Frontend) -> ServiceTrace:
         return trace_health_check(frontend)
     from iptviz.kube.published import owner_of
 
-    return trace_port(dump, frontend, owner_of(frontend.rule))
+    return trace_port(dump, frontend, owner_of(dump_rule(frontend.rule)))
 
 
 def _observed(dump: Dump, traced: ServiceTrace, since: Dump | None) -> list[Observation]:

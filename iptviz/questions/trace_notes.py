@@ -20,6 +20,7 @@ from iptviz.kube.synced import lost_hooks
 from iptviz.kube.target import AddressTarget, NodePortTarget, ParsedTarget, is_bare_port
 from iptviz.paths.model import ACCEPT
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes, ways_of
+from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -183,7 +184,9 @@ def _admits(rule: Rule, frontend: Frontend) -> bool:
 
 def _has_source_ranges(frontend: Frontend) -> bool:
     """Whether the load balancer of a frontend's service admits some sources alone."""
-    rules = frontend.rule.table.rules_of(FIREWALL_CHAIN + frontend.suffix) if frontend.suffix else ()
+    rules = (
+        dump_rule(frontend.rule).table.rules_of(FIREWALL_CHAIN + frontend.suffix) if frontend.suffix else ()
+    )
     return any(value_of(rule, "-s") for rule in rules)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.rules.addressless import shows_no_address
-from iptviz.rules.iptables import rule_table
+from iptviz.rules.iptables import dump_rule, rule_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,8 +43,8 @@ def _hides_something(dump: Dump) -> bool:
 def ways_of(services: Sequence[ServiceTrace]) -> Iterator[Rule]:
     """Yield the rules that lead to endpoints, and those that send connections there."""
     for end in (end for traced in services for outcome in traced.outcomes for end in outcome.endpoints):
-        yield end.via
-        yield end.rule
+        yield dump_rule(end.via)
+        yield dump_rule(end.rule)
 
 
 def suspects(dump: Dump) -> Iterator[Rule]:

@@ -8,6 +8,7 @@ from iptviz.intake.remark import remark
 from iptviz.kube.families import NODE_PORTS
 from iptviz.kube.frontends import Frontend, port_of, value_of
 from iptviz.kube.mode import mode_of
+from iptviz.paths.surroundings import DumpSurroundings
 from iptviz.paths.survey import Survey
 from iptviz.questions.ways import evidence_of
 from iptviz.xtables.address import join_endpoint
@@ -44,7 +45,7 @@ def unserved(node: Snapshot, dump: Dump, target: AddressTarget, beside: Beside) 
     protocol = target.protocol or "tcp"
     asked = Frontend("published", target.address, target.port, protocol, rule)
     evidence = evidence_of(node, dump.family, beside)
-    survey = Survey(dump, evidence, beside.client)
+    survey = Survey(DumpSurroundings(dump), evidence, beside.client)
     # One node port that answers there says as much as all of them, which would be a case each.
     one = asked._replace(port=_node_port(nat, protocol)) if target.port is None else asked
     ways = survey.paths(one, (), ())

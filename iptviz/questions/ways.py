@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from iptviz.errors import PacketError, near, quoted
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.model import CLIENT_KINDS, FrontendPaths
+from iptviz.paths.surroundings import DumpSurroundings
 from iptviz.paths.survey import Evidence, Survey
 from iptviz.paths.unseen_nat import with_unseen_nat
 from iptviz.questions.host import supplied_host
@@ -120,7 +121,7 @@ def _check_client(client: str, family: str) -> None:
 def _paths(
     dump: Dump, services: Sequence[ServiceTrace], evidence: Evidence, beside: Beside
 ) -> tuple[FrontendPaths, ...]:
-    survey = Survey(dump, evidence, beside.client)
+    survey = Survey(DumpSurroundings(dump), evidence, beside.client)
     return tuple(_paths_to(survey, traced) for traced in services)
 
 

@@ -9,6 +9,7 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from iptviz.grammar.parts import Counters
     from iptviz.xtables.address import Network
 
 
@@ -45,6 +46,14 @@ class Place(Protocol):
     def table(self) -> Named:
         """The table that holds the rule."""
 
+    @property
+    def comment(self) -> str | None:
+        """What its author says of it; None where nothing is."""
+
+    @property
+    def counters(self) -> Counters | None:
+        """Packets and bytes; None where the source tells none."""
+
 
 class GrantedPlace(NamedTuple):
     """A rule that stands in no line of its source and is taken for granted: see `iptviz.rules.granted`.
@@ -57,6 +66,8 @@ class GrantedPlace(NamedTuple):
     number: int
     text: str
     line: int = 0
+    comment: str | None = None
+    counters: Counters | None = None
 
 
 def is_granted(place: object) -> bool:
@@ -227,6 +238,9 @@ class RuleTable(Protocol):
 
     def policy(self, chain: str) -> str | None:
         """Return what becomes of packets that a chain leaves, ACCEPT or DROP; None: its caller goes on."""
+
+    def line_of(self, chain: str) -> int | None:
+        """Return the line where a chain is declared, counted from 1; None where its source has no lines of it."""
 
     def lacks_end(self, chain: str) -> bool:
         """Whether rules may be missing at the end of a chain whose policy is not ACCEPT: that decides nothing."""

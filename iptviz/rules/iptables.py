@@ -114,6 +114,11 @@ class DumpTable:
         """Return ACCEPT or DROP for a built-in chain, None for a user chain or where the dump has none."""
         return self._table.chains[chain].policy if chain in self._table.chains else None
 
+    def line_of(self, chain: str) -> int | None:
+        """Return the line where a chain is declared."""
+        found = self._table.chains.get(chain)
+        return found.line if found is not None else None
+
     def lacks_end(self, chain: str) -> bool:
         """Whether rules may be missing at the end of a chain whose policy is not ACCEPT: that decides nothing."""
         return self.policy(chain) not in {None, "ACCEPT"} and self._table.shown.may_lack(chain)

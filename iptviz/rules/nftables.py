@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, overload
 
 from iptviz.rules.form import BaseChain, CompiledRule
 from iptviz.rules.native.making import compiled
+from iptviz.rules.native.place import table_name
 from iptviz.rules.native.scope import Scope
 from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_host
@@ -25,11 +26,6 @@ _FAMILIES = {"ipv4": ("ip", "inet"), "ipv6": ("ip6", "inet")}
 _HOOKS = {"prerouting", "input", "forward", "output", "postrouting"}
 _LONG = 64
 """A chain of so many rules is walked rule by rule."""
-
-
-def table_name(table: Table) -> str:
-    """Return how answers call a table: `ip kube-proxy`."""
-    return f"{table.family} {table.name}"
 
 
 class NftTable:
@@ -61,6 +57,11 @@ class NftTable:
         """Return ACCEPT or DROP for a chain that a hook leads to; None: its caller goes on."""
         found = self.table.chains.get(chain)
         return found.base.policy.upper() if found is not None and found.base else None
+
+    def line_of(self, chain: str) -> int | None:
+        """Return the line where a chain begins; None in JSON."""
+        found = self.table.chains.get(chain)
+        return found.line or None if found is not None else None
 
     def lacks_end(self, chain: str) -> bool:  # noqa: ARG002
         """Whether rules may be missing at the end of a chain."""

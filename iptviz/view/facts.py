@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from iptviz.engine.chance import total
 from iptviz.kube.families import ENDPOINT_CHAIN
 from iptviz.kube.frontends import CHAIN, SERVICE_KINDS
+from iptviz.rules.iptables import dump_rule
 from iptviz.view.blocks import Fact, verdict_fact
 from iptviz.view.fates import all_reach
 from iptviz.view.labels import (
@@ -24,11 +25,11 @@ from iptviz.view.unseen import unseen_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.kube.outcome import Endpoint, FrontendOutcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
+    from iptviz.rules.form import Place
     from iptviz.view.fates import Ways
     from iptviz.view.labels import OutcomeCase
 
@@ -131,10 +132,10 @@ def _hairpin_facts(cases: list[OutcomeCase]) -> Iterator[Fact]:
 
 def _may_lack_hairpin(end: Endpoint) -> bool:
     """Whether the rule by which an endpoint reaches itself may be among what the dump does not show."""
-    return cast("Table", end.rule.table).shown.may_lack(end.rule.chain)
+    return cast("Table", dump_rule(end.rule).table).shown.may_lack(end.rule.chain)
 
 
-def unfair_ends(outcome: FrontendOutcome) -> set[Rule]:
+def unfair_ends(outcome: FrontendOutcome) -> set[Place]:
     """Return the rules of the endpoints that do not get their fair share, beyond what kube-proxy rounds."""
     balance = outcome_balance(outcome)
     if balance is None or balance.even:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
     from iptviz.questions.trace import TraceResult
+    from iptviz.rules.form import Place
 
 FateKind = Literal[
     "fails", "answer", "unchanged", "redirected", "handed", "unseen", "depends", "local", "reached", "setting",
@@ -107,7 +108,7 @@ class Ways:
         *,
         nat_unseen: bool = False,
         excerpt: bool = False,
-        marking: Mapping[int, Rule] = NO_MARKING,
+        marking: Mapping[int, Place] = NO_MARKING,
         node: Snapshot | None = None,
         traced: ServiceTrace | None = None,
     ) -> None:

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.engine.condition import When
     from iptviz.kube.frontends import Frontend
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.listing import RuleSource
     from iptviz.node.snapshot import Snapshot
+    from iptviz.rules.form import Place
 
 FOLD_FROM = 16
 """More endpoints than this are folded to the first ten and a line for the rest."""
@@ -221,12 +221,12 @@ def pod_label(node: Snapshot | None, address: str, port: int | None) -> str:
     return f" {pod}" if pod else ""
 
 
-def line_label(rule: Rule) -> str:
+def line_label(rule: Place) -> str:
     """Return where a rule stands."""
     return f"line {rule.line}"
 
 
-def lines_label(rules: Sequence[Rule]) -> str:
+def lines_label(rules: Sequence[Place]) -> str:
     """Return where rules stand, each line once."""
     lines = dict.fromkeys(str(rule.line) for rule in rules)
     return f"line{'s' if len(lines) > 1 else ''} {', '.join(lines)}"
@@ -268,16 +268,12 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
     if outcome.empty_chains and not complete:
         chains = ", ".join(dict.fromkeys(hop.chain for hop in outcome.empty_chains))
         return printable(f"unknown (this incomplete dump has no rules of {chains})")
-    takers = [end.rule for end in outcome.others if end.rule.jump or _rewrites(end.rule)]
+    takers = [end.rule for end in outcome.others if end.takes]
     if takers:
         return "taken by " + ", ".join(map(line_label, takers))
     if outcome.hops and not complete:
         return printable(f"unknown (this incomplete dump may lack rules of {outcome.hops[-1].chain})")
     return "no endpoint, not DNATed"
-
-
-def _rewrites(rule: Rule) -> bool:
-    return rule.target is not None and rule.target.name in {"DNAT", "REDIRECT"}
 
 
 # --- cases ---------------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.dump.rule import Rule
     from iptviz.kube.observed import Observation
+    from iptviz.rules.form import Place
     from iptviz.view.nodes import Mood
 
 
@@ -50,7 +50,7 @@ class Count(NamedTuple):
     bar: Bar | None
 
 
-def counts_by_rule(observed: Iterable[Observation]) -> dict[Rule, Count]:
+def counts_by_rule(observed: Iterable[Observation]) -> dict[Place, Count]:
     """Return what was seen of each balancing rule, where there is more than one to share.
 
     There is no bar where the counters are known to mislead, or saw nothing.

@@ -10,7 +10,6 @@ from iptviz.view.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from iptviz.dump.rule import Rule
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
     from iptviz.rules.form import Place
@@ -35,7 +34,7 @@ def quoted_rules(rules: Iterable[Place], *, fold: bool) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _rules(service: ServiceTrace) -> Iterator[Rule]:
+def _rules(service: ServiceTrace) -> Iterator[Place]:
     yield service.frontend.rule
     for outcome in service.outcomes:
         yield from (hop.via for hop in outcome.hops)

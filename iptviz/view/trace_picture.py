@@ -8,7 +8,7 @@ from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
-from iptviz.rules.iptables import compiled
+from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.view.clients_picture import REACHING, ClientsPicture
 from iptviz.view.facts import unfair_ends
 from iptviz.view.fates import ways_of
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.trace import TraceResult
+    from iptviz.rules.form import Place
 
 
 def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
@@ -105,8 +106,8 @@ class _FrontendPainter:
         service: ServiceTrace,
         cases: list[FrontendCase],
         shares: SharesByCase,
-        counts: dict[Rule, Count],
-        wanted: frozenset[Rule],
+        counts: dict[Place, Count],
+        wanted: frozenset[Place],
         failing: frozenset[tuple[str, int | None]],
         node: Snapshot | None,
         *,
@@ -120,13 +121,13 @@ class _FrontendPainter:
         self.failing = failing
         self.node = node
         self.entry = service.frontend.rule.chain
-        self.table = service.frontend.rule.table
+        self.table = dump_rule(service.frontend.rule).table
         self.entry_id = chain_id(self.entry, self.table.name)
         self.frontend_id = f"frontend/{service.frontend.text}"
         self.endpoints = by_chain(service.outcomes)
         self.folded = self._folded() if fold else set()
         self.carried = [_carried(outcome) for outcome in service.outcomes]
-        self.ends_by: dict[Rule, list[Endpoint]] = {}
+        self.ends_by: dict[Place, list[Endpoint]] = {}
         for end in (end for case in cases for end in case.outcome.endpoints):
             self.ends_by.setdefault(end.via, []).append(end)
         self.unfair = {rule for case in cases for rule in unfair_ends(case.outcome)}
@@ -236,7 +237,7 @@ class _FrontendPainter:
         ]
         dispatching += [end.via for outcome in self.service.outcomes for end in outcome.endpoints]
         for rule in dict.fromkeys(rule for rule in dispatching if rule.chain == self.entry):
-            yield self._jump(rule)
+            yield self._jump(dump_rule(rule))
         folded: set[str] = set()
         for rule, head in jumps(self.table, self._chains() if self.table.name == "nat" else ()):
             tail = rule.chain
@@ -270,13 +271,13 @@ class _FrontendPainter:
         return [chain for chain in dict.fromkeys(hops) if chain not in self.endpoints]
 
 
-def _raw(*rules: Rule) -> tuple[str, ...]:
+def _raw(*rules: Place) -> tuple[str, ...]:
     return tuple(f"{line_label(rule)}: {printable(rule.text)}" for rule in rules)
 
 
-def _carried(outcome: FrontendOutcome) -> dict[Rule, Fraction]:
+def _carried(outcome: FrontendOutcome) -> dict[Place, Fraction]:
     """Return the share that each rule carries, as far as it is the first to lead where it does."""
-    shares: dict[Rule, list[Fraction]] = {}
+    shares: dict[Place, list[Fraction]] = {}
     for end in outcome.endpoints:
         shares.setdefault(end.via, []).append(end.share)
     for hop in outcome.hops:

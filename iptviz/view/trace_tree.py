@@ -30,8 +30,8 @@ from iptviz.view.ways import failing_ends, unreached
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.dump.rule import Rule
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Verdict
+    from iptviz.rules.form import Place
     from iptviz.view.blocks import Block, Fact
     from iptviz.view.nodes import Node
     from iptviz.view.observed import Count
@@ -86,7 +86,7 @@ class FrontendTree:
         ends = (end.address for outcome in self.service.outcomes for end in outcome.endpoints)
         return unreached(self.ways, ends)
 
-    def _counts(self) -> dict[Rule, Count]:
+    def _counts(self) -> dict[Place, Count]:
         if not self.observed:
             return {}
         from iptviz.view.observed import counts_by_rule  # most dumps have no counters
@@ -128,7 +128,7 @@ class FrontendTree:
 
     def _entries(self, outcome: FrontendOutcome) -> Iterator[Node]:
         """Yield the chains whose rules lead to the service, each with those of all frontends that it has."""
-        dispatch: dict[str, list[Rule]] = {}
+        dispatch: dict[str, list[Place]] = {}
         for rule in (service.frontend.rule for service in self.services):
             if rule.table.name == "nat":
                 dispatch.setdefault(rule.chain, []).append(rule)
@@ -182,9 +182,8 @@ class FrontendTree:
 
 def _refusal(verdict: Verdict) -> str:
     """Say how connections are refused, by which chain, and why as far as its rule tells."""
-    kind, rule, marked = verdict
-    reject = rule.target.value("--reject-with") if rule.target else None
-    how = f"{kind} with {reject}" if reject else kind
+    kind, rule, marked, answer = verdict
+    how = f"{kind} with {answer}" if answer else kind
     why = f" ({rule.comment})" if rule.comment else ""
     if marked is not None:
         from iptviz.checks.source_ranges import marked_drop

@@ -32,6 +32,7 @@ from iptviz.kube.era import era_of
 from iptviz.kube.limits import AddressLimit
 from iptviz.kube.names import NAMELESS
 from iptviz.paths.model import Decider
+from iptviz.rules.iptables import dump_rule
 from iptviz.supplied.ipvs import RealServer, VirtualServer
 from tests.conftest import ROOT
 
@@ -49,7 +50,7 @@ OUTSIDE = read_assumption("not source in 10.244.0.0/16")
 DIFFERING = Differing(NAMELESS, "default/web:http", "tcp", "10.96.0.1:80", "10.244.0.1:80", "10.244.0.2:80")
 (CUE, *_) = era_of(iptviz.load("fixtures/policies-old/dump.rules")).evidence
 LIMIT = AddressLimit(only=True, networks=("192.0.2.10",), rules=(FRONTENDS[0].rule,))
-BROKEN = BrokenEndpoint(FRONTENDS[0].rule, "no-dnat", Fraction(1, 4), "10.244.0.1:80", last=False)
+BROKEN = BrokenEndpoint(dump_rule(FRONTENDS[0].rule), "no-dnat", Fraction(1, 4), "10.244.0.1:80", last=False)
 NOTES = (LineNote(3, 3, "joined", skipped=False), LineNote(7, 9, "no-part", skipped=True))
 HOST_PORT = HostPort(7, "10.244.0.1:80", "cbr0 770c07dfd094")
 PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 4), Fraction(1, 3))

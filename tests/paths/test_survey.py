@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from iptviz.errors import PacketError
-from iptviz.paths.clients import pod_networks
+from iptviz.paths.surroundings import pod_networks
 from iptviz.xtables.values.addresses import show_network
 from tests.paths.small import CLUSTER_IP, PODS, TWO, dump_of, paths_of, service, told
 

@@ -12,8 +12,9 @@ from iptviz.engine.nodes import TooLargeError
 from iptviz.errors import PacketError
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.alike import texts_beside_services
-from iptviz.paths.clients import Asked, is_untracked, pod_networks
+from iptviz.paths.clients import Asked
 from iptviz.paths.shared import SharedPaths
+from iptviz.paths.surroundings import DumpSurroundings, is_untracked, pod_networks
 from iptviz.paths.survey import Survey
 from iptviz.records import NamedTuple
 from iptviz.rules.unprinted import AS_PRINTED
@@ -136,7 +137,7 @@ class FrontendComparison:
         dumps = tuple(dump for side in sides for dump in side.evidence.dumps)
         self.lacks_lines = any(dump.lacks_lines for dump in dumps)
         """Whether what differs may be what a dump lacks."""
-        both = self._survey = Survey(sides[0].dump, sides[0].evidence._replace(dumps=dumps))
+        both = self._survey = Survey(DumpSurroundings(sides[0].dump), sides[0].evidence._replace(dumps=dumps))
         self._nodes = tuple(_Node(each, side, both) for each, side in zip((old, new), sides, strict=True))
         self._alike_beside = told.are_same
         self._is_shared = all(sum(bool(each.ports) for each in side) <= 1 for side in (old, new))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from iptviz.engine.fields import FIELD_KINDS, field_of, network_region
 from iptviz.engine.unknowns import Unknowns
+from iptviz.paths.surroundings import DumpSurroundings
 from iptviz.paths.survey import Survey
 from iptviz.records import NamedTuple
 
@@ -127,7 +128,7 @@ class Side:
     @cached_property
     def survey(self) -> Survey:
         """What follows connections through the rules."""
-        return Survey(self.dump, self.evidence, asks_own=True)
+        return Survey(DumpSurroundings(self.dump), self.evidence, asks_own=True)
 
     @property
     def granted(self) -> When:

@@ -18,11 +18,11 @@ from iptviz.xtables.address import join_endpoint
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from iptviz.dump.rule import Rule
     from iptviz.kube.balance import Balance
     from iptviz.kube.names import ServiceName
     from iptviz.kube.outcome import Needs
     from iptviz.paths.fares import Fare
+    from iptviz.rules.form import Place
 
 __all__ = ["EndpointForm", "FrontendForm", "PortForm", "Untold"]
 
@@ -68,8 +68,8 @@ class FrontendForm(NamedTuple):
     choices: tuple[frozenset[str], ...] = ()
     may_be_fewer: bool = False
     chain: str | None = None
-    rule: Rule | None = None
-    refusing: Rule | None = None
+    rule: Place | None = None
+    refusing: Place | None = None
     unseen: tuple[str, ...] = ()
     lacks_port: bool = False
     unled: str = ""

@@ -21,6 +21,7 @@ from iptviz.compare.ports.reach import (
 from iptviz.compare.ports.shares import are_even, are_told, by_text, differ, differing, evened, slack_of
 from iptviz.kube.families import NODE_PORTS
 from iptviz.records import NamedTuple
+from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -204,7 +205,7 @@ def _marks(form: FrontendForm) -> frozenset[object]:
 
 def _is_asked_for(form: FrontendForm) -> bool:
     """Whether a rule asks for node ports: without any, who reaches them tells all."""
-    return form.rule is None or any(form.rule.table.rules_to(NODE_PORTS))
+    return form.rule is None or any(dump_rule(form.rule).table.rules_to(NODE_PORTS))
 
 
 def _addresses(form: FrontendForm) -> object:

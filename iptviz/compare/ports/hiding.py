@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from iptviz.compare.ports.form import FrontendForm, PortForm
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
+    from iptviz.rules.form import Place
 
 
 class Hiding(NamedTuple):
@@ -31,7 +31,7 @@ class Hiding(NamedTuple):
         found = self.dump.tables.get(table)
         return table in self.unseen if found is None else found.shown.may_lack(chain)
 
-    def rule(self, rule: Rule | None) -> bool:
+    def rule(self, rule: Place | None) -> bool:
         """Whether a rule that stands on the other side may be there and not be shown."""
         return rule is not None and self.chain(rule.table.name, rule.chain)
 

@@ -66,6 +66,8 @@ def _turn(test: Test, packet: Packet, _host: Host) -> Truth:
 def _changing_set(test: Test, packet: Packet, host: Host) -> Truth:
     """Whether the packet is in a set as it was listed; rules on its way may have put something into it since."""
     asked: ChangingSet = test.operand
+    if any(prefix[:1] == "@" and f"@{asked.name}".startswith(prefix) for prefix in packet.unlisted):
+        return known(test, holds=False)
     line = packet.since(f"set {asked.name}")
     if line is not None:
         return quoted(test, line)

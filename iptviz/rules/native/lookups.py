@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from iptviz.rules.native.scope import Scope
     from iptviz.xtables.address import Network
 
-    Maker = Callable[[Way, Element], "CompiledRule"]
+    Maker = Callable[[Way, Element, int], "CompiledRule"]
+    Line = tuple[int, Element]
 
 _ADDRESSES: tuple[Expression, ...] = (Payload("ip", "daddr"), Payload("ip6", "daddr"))
 
@@ -42,8 +43,8 @@ class FewParts:
 def lookup(
     key: Expression, found: SetReference | AnonymousSet, scope: Scope, make: Maker
 ) -> FewParts | ElementParts:
-    """Return the parts that look up a key: one for each element, which `make` makes of its tests."""
-    elements = scope.elements(found) if drawn_of(key) or isinstance(key, Hash) else ()
+    """Return the parts that look up a key: one for each element, which `make` makes of its tests and line."""
+    elements = scope.lines(found) if drawn_of(key) or isinstance(key, Hash) else ()
     if isinstance(key, Hash):
         return FewParts(_hashed(key, elements or (), make))
     if drawn_of(key) and not (isinstance(key, Numgen) and key.mode == "inc" and scope.counts() > 1):
@@ -51,26 +52,26 @@ def lookup(
     return ElementParts(key, found, scope, make)
 
 
-def _drawn(key: Expression, elements: Sequence[Element], make: Maker) -> Iterable[CompiledRule]:
+def _drawn(key: Expression, elements: Sequence[Line], make: Maker) -> Iterable[CompiledRule]:
     """Yield a cascade of chances that comes to what each element has of all numbers; keys that lack leak."""
     first, count = drawn_of(key) or (0, 1)
     left = count
-    for element in _in_order(elements):
+    for line, element in _in_order(elements):
         covered = left if isinstance(element.key, CatchAll) else _covered(element, first, first + count - 1)
         if covered and left:
             text = f"{words_of(key)} {words_of(element.key)}"
-            yield make((Test("chance", Fraction(covered, left), quote=text, part=text),), element)
+            yield make((Test("chance", Fraction(covered, left), quote=text, part=text),), element, line)
             left -= covered
 
 
-def _in_order(elements: Iterable[Element]) -> list[Element]:
+def _in_order(elements: Iterable[Line]) -> list[Line]:
     """Return elements by their keys, what stands for all others last."""
-    return sorted(elements, key=lambda element: _first(element) if _first(element) is not None else 1 << 64)  # type: ignore[arg-type,return-value]
+    return sorted(elements, key=lambda found: _first(found[1]))
 
 
-def _first(element: Element) -> int | None:
+def _first(element: Element) -> int:
     bounds = bounds_of(element.key)
-    return None if bounds is None else bounds.first
+    return 1 << 64 if bounds is None else bounds.first
 
 
 def _covered(element: Element, first: int, last: int) -> int:
@@ -78,15 +79,15 @@ def _covered(element: Element, first: int, last: int) -> int:
     return 0 if bounds is None else max(0, min(bounds.last, last) - max(bounds.first, first) + 1)
 
 
-def _hashed(key: Hash, elements: Sequence[Element], make: Maker) -> Iterable[CompiledRule]:
+def _hashed(key: Hash, elements: Sequence[Line], make: Maker) -> Iterable[CompiledRule]:
     """Yield parts of which a hash chooses one: what it comes to is a condition, the last of all is left."""
     last = key.offset + key.modulus - 1
     left = key.modulus
-    for element in _in_order(elements):
+    for line, element in _in_order(elements):
         covered = left if isinstance(element.key, CatchAll) else _covered(element, key.offset, last)
         if covered:
             text = f"{words_of(key)} {words_of(element.key)}"
-            yield make(() if covered == left else (quoting(text),), element)
+            yield make(() if covered == left else (quoting(text),), element, line)
             left -= covered
 
 
@@ -103,25 +104,25 @@ class ElementParts:
         self._make = make
         self._address = next((at for at, part in enumerate(self._parts) if part in _ADDRESSES), None)
         self._port = next((at for at, part in enumerate(self._parts) if _is_destination_port(part)), None)
-        self._made: dict[Element, CompiledRule | None] = {}
+        self._made: dict[Line, CompiledRule | None] = {}
         self._towards: dict[Network | int | None, Sequence[CompiledRule]] = {}
 
     def towards(self, destination: Network | None, port: int | None = None) -> Sequence[CompiledRule]:
         """Return those that may match a packet to `destination` and `port`; None is not known."""
         wanted = destination if self._address is not None else port if self._port is not None else None
         if wanted not in self._towards:
-            rules = (self._rule(element) for element in self._elements(wanted))
+            rules = map(self._rule, self._elements(wanted))
             self._towards[wanted] = tuple(rule for rule in rules if rule is not None)
         return self._towards[wanted]
 
-    def _elements(self, wanted: Network | int | None) -> Sequence[Element]:
+    def _elements(self, wanted: Network | int | None) -> Sequence[Line]:
         named = self._scope.named(self._found)
         if named is not None and "interval" not in named.head.flags and _is_host(wanted):
-            found = (element for _, element in named.elements_with(show_host(wanted)))
-            return [element for element in found if self._may_fit(element, wanted)]
-        elements = self._scope.elements(self._found) or ()
-        chosen = [element for element in elements if wanted is None or self._may_fit(element, wanted)]
-        return sorted(chosen, key=lambda element: isinstance(element.key, CatchAll))
+            found = named.elements_with(show_host(wanted))
+            return [one for one in found if self._may_fit(one[1], wanted)]
+        elements = self._scope.lines(self._found) or ()
+        chosen = [one for one in elements if wanted is None or self._may_fit(one[1], wanted)]
+        return sorted(chosen, key=lambda one: isinstance(one[1].key, CatchAll))
 
     def _may_fit(self, element: Element, wanted: Network | int) -> bool:
         parts = element.key.parts if isinstance(element.key, Concatenation) else (element.key,)
@@ -133,21 +134,21 @@ class ElementParts:
         networks = networks_of(parts[self._address or 0])
         return networks is None or any(network.meets(wanted) for network in networks)
 
-    def _rule(self, element: Element) -> CompiledRule | None:
-        if element not in self._made:
-            self._made[element] = self._compiled(element)
-        return self._made[element]
+    def _rule(self, found: Line) -> CompiledRule | None:
+        if found not in self._made:
+            self._made[found] = self._compiled(*found)
+        return self._made[found]
 
-    def _compiled(self, element: Element) -> CompiledRule | None:
+    def _compiled(self, line: int, element: Element) -> CompiledRule | None:
         found = among(self._key, (element.key,), self._scope)
         text = f"{words_of(self._key)} {words_of(element.key)}"
         if found is None:
-            return self._make((quoting(text),), element)
+            return self._make((quoting(text),), element, line)
         if not found.ways:
             return None
         tests = (*found.first, *found.ways[0])
         return self._make(
-            tuple(test._replace(quote=test.quote or text, part=text) for test in tests), element
+            tuple(test._replace(quote=test.quote or text, part=text) for test in tests), element, line
         )
 
 

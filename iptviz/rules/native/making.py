@@ -10,6 +10,7 @@ from iptviz.rules.form import ASK, NOTHING, Action, CompiledRule
 from iptviz.rules.native.actions import done, nat_action, serves, verdict
 from iptviz.rules.native.comparing import Compared, compared, never
 from iptviz.rules.native.lookups import ElementParts, FewParts, lookup
+from iptviz.rules.native.place import NftPlace, TableName, table_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,11 +36,17 @@ def compiled(rule: Rule, scope: Scope) -> CompiledRule:
 
 
 class _Making:
-    """Makes one rule: all its parts stand in its place."""
+    """Makes one rule: its parts stand in its place, and those that it looks up where they do."""
 
     def __init__(self, rule: Rule, scope: Scope) -> None:
         self._rule = rule
         self._scope = scope
+        self._table = TableName(table_name(scope.table))
+        self._place = NftPlace(rule, self._table)
+
+    def _found_at(self, element: Element, line: int) -> NftPlace:
+        """Return the place of an element that the rule finds."""
+        return NftPlace(self._rule, self._table, element, line)
 
     def made(self, statements: Sequence[Statement], tests: Way) -> CompiledRule:
         """Return a rule that asks `tests` and then comes to some statements."""
@@ -63,8 +70,10 @@ class _Making:
                 return self._made(tests, does.action, more)
         return self._made(tests, _COUNTED)
 
-    def _made(self, tests: Way, action: Action, more: Parts | None = None) -> CompiledRule:
-        return CompiledRule(self._rule, self._rule.chain, tests, action, more)
+    def _made(
+        self, tests: Way, action: Action, more: Parts | None = None, place: NftPlace | None = None
+    ) -> CompiledRule:
+        return CompiledRule(place or self._place, self._rule.chain, tests, action, more)
 
     def _then(self, rest: Sequence[Statement]) -> Parts | None:
         return FewParts([self.made(rest, ())]) if rest else None
@@ -81,7 +90,10 @@ class _Making:
             action, then = (_ASKING if rest else _COUNTED), self._then(rest)
             if len(asked.ways) >= _LONG and isinstance(match.right, SetReference | AnonymousSet):
                 parts = ElementParts(
-                    match.left, match.right, self._scope, lambda way, _element: self._made(way, action, then)
+                    match.left,
+                    match.right,
+                    self._scope,
+                    lambda way, _element, _line: self._made(way, action, then),
                 )
             else:
                 parts = FewParts(self._made(way, action, then) for way in asked.ways)
@@ -92,9 +104,9 @@ class _Making:
     def verdicts(self, statement: VerdictMap, tests: Way, _rest: Sequence[Statement]) -> CompiledRule:
         """Look up what becomes of the packet."""
 
-        def make(way: Way, element: Element) -> CompiledRule:
+        def make(way: Way, element: Element, line: int) -> CompiledRule:
             found = element.data if isinstance(element.data, Verdict) else Verdict("continue")
-            return self._made(way, verdict(found))
+            return self._made(way, verdict(found), place=self._found_at(element, line))
 
         return self._made(tests, _ASKING, lookup(statement.key, statement.map, self._scope, make))
 
@@ -107,10 +119,11 @@ class _Making:
         if mapped is None:
             return self._made(tests, nat_action(statement, address, port, self._scope))
 
-        def make(way: Way, element: Element) -> CompiledRule:
+        def make(way: Way, element: Element, line: int) -> CompiledRule:
             data = element.data if not isinstance(element.data, Verdict) else None
             pair = (data, port) if mapped is address else (address, data)
-            return self._made(way, nat_action(statement, *pair, self._scope))
+            place = self._found_at(element, line)
+            return self._made(way, nat_action(statement, *pair, self._scope), place=place)
 
         return self._looked_up(mapped, tests, make)
 
@@ -120,14 +133,15 @@ class _Making:
             return None
         then = self._then(rest)
 
-        def make(way: Way, element: Element) -> CompiledRule:
+        def make(way: Way, element: Element, line: int) -> CompiledRule:
             does = done(statement._replace(value=_data(element)), self._scope)
-            return self._made((*way, *does.tests), does.action or _ASKING, then)
+            place = self._found_at(element, line)
+            return self._made((*way, *does.tests), does.action or _ASKING, then, place)
 
         return self._looked_up(statement.value, tests, make)
 
     def _looked_up(
-        self, mapped: MapLookup, tests: Way, make: Callable[[Way, Element], CompiledRule]
+        self, mapped: MapLookup, tests: Way, make: Callable[[Way, Element, int], CompiledRule]
     ) -> CompiledRule:
         return self._made(tests, _ASKING, lookup(mapped.key, mapped.map, self._scope, make))
 

@@ -41,6 +41,13 @@ class Scope(NamedTuple):
         named = self.named(found)
         return None if named is None else named.elements
 
+    def lines(self, found: SetReference | AnonymousSet) -> tuple[tuple[int, Element], ...] | None:
+        """Return the same with the line of each, 0 for that of the rule that it stands in."""
+        if isinstance(found, AnonymousSet):
+            return tuple((0, element) for element in found.elements)
+        named = self.named(found)
+        return None if named is None else named.lines
+
     def changes(self, found: SetReference | AnonymousSet) -> bool:
         """Whether rules may put something into a set."""
         named = self.named(found)

@@ -1,0 +1,1 @@
+"""What kube-proxy's table says in nftables mode: names of chains, maps of frontends, ways to endpoints."""

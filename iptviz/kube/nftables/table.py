@@ -1,0 +1,150 @@
+"""kube-proxy's own table in a listing of nft: its maps and sets by what they mean, and the rules that ask them.
+
+Source: pkg/proxy/nftables/proxier.go, release by release.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from iptviz.kube.nftables.names import is_of_service
+from iptviz.nft.expressions import Meta
+from iptviz.nft.statements import Assign, Match, Nat, Verdict
+from iptviz.records import NamedTuple
+from iptviz.rules.native.marks import arithmetic
+from iptviz.rules.native.place import NftPlace, TableName, table_name
+from iptviz.rules.nftables import NftTable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.nft.expressions import Element
+    from iptviz.nft.model import Rule, Ruleset, SetOrMap, Table
+    from iptviz.node.listing import NftListing
+    from iptviz.rules.form import CompiledRule
+
+NAME = "kube-proxy"
+FAMILIES = {"ipv4": "ip", "ipv6": "ip6"}
+
+SERVICE_IPS, NODE_PORTS = "service-ips", "service-nodeports"
+NO_ENDPOINTS, NO_ENDPOINTS_AT_PORTS = "no-endpoint-services", "no-endpoint-nodeports"
+SOURCE_RANGES = "firewall-ips"
+CLUSTER_IPS, NODE_PORT_IPS = "cluster-ips", "nodeport-ips"
+HAIRPINS = "hairpin-connections"
+"""Its maps and sets."""
+
+
+class AskedMap(NamedTuple):
+    """A map, and the rule that looks packets up in it."""
+
+    map: SetOrMap
+    rule: Rule
+
+
+class ProxyTable:
+    """kube-proxy's table for packets of one family; `nft` is its table as nft has it."""
+
+    def __init__(self, nft: Table, family: str) -> None:
+        self.nft = nft
+        self.family = family
+        self.compiled = NftTable(nft, family, lambda: 0)
+        self._name = TableName(table_name(nft))
+
+    def asked(self, name: str) -> AskedMap | None:
+        """Return a map with the rule that asks it; None where there is none, or nobody asks."""
+        if name not in self._asked:
+            self._asked[name] = self._found(name)
+        return self._asked[name]
+
+    @cached_property
+    def _asked(self) -> dict[str, AskedMap | None]:
+        return {}
+
+    def _found(self, name: str) -> AskedMap | None:
+        found = self.nft.sets.get(name)
+        if found is None:
+            return None
+        rules = (rule for rule in self.dispatching if f"@{name}" in rule.text)
+        rule = next(rules, None)
+        return None if rule is None else AskedMap(found, rule)
+
+    @cached_property
+    def dispatching(self) -> tuple[Rule, ...]:
+        """The rules of chains that belong to no service."""
+        chains = self.nft.chains.values()
+        return tuple(rule for chain in chains if not is_of_service(chain.name) for rule in chain.rules)
+
+    def place(self, rule: Rule, element: Element | None = None, line: int = 0) -> NftPlace:
+        """Return the place of a rule, or of an element that it finds: equal to that where a walk comes."""
+        return NftPlace(rule, self._name, element, line)
+
+    def elements(self, name: str, word: str = "") -> Iterator[tuple[int, Element]]:
+        """Yield the elements of a set or map with their lines, those with a word, or all."""
+        found = self.nft.sets.get(name)
+        if found is not None:
+            yield from found.elements_with(word) if word else found.lines
+
+    # --- the way of a packet ---------------------------------------------------------------------------------
+
+    def entered(self, *, here: bool) -> list[CompiledRule]:
+        """Return the rules that meet what arrives, in order: before routing, and then as it is for this node.
+
+        Source of the order: hooks run by priority, and those of INPUT and FORWARD after all of PREROUTING.
+        """
+        last = "input" if here else "forward"
+        return [
+            rule
+            for hook in ("prerouting", last)
+            for chain in self._bases(hook)
+            for rule in self.compiled.rules_of(chain)
+        ]
+
+    def _bases(self, hook: str) -> list[str]:
+        bases = [(chain.base.priority or 0, chain.name) for chain in self.nft.chains.values()
+                 if chain.base and chain.base.hook == hook]  # fmt: skip
+        return [name for _, name in sorted(bases, key=lambda found: found[0])]
+
+    def marks(self, rule: Rule) -> bool:
+        """Whether a rule marks packets to be masqueraded, be it by a jump to a chain that does nothing else."""
+        for statement in rule.statements:
+            if isinstance(statement, Assign) and bits_set(statement) & self.masquerade_bits:
+                return True
+            if isinstance(statement, Verdict) and statement.kind == "jump":
+                found = self.nft.chains.get(statement.chain)
+                if found is not None and not is_of_service(found.name) and len(found.rules) == 1:
+                    return self.marks(found.rules[0])
+        return False
+
+    @cached_property
+    def masquerade_bits(self) -> int:
+        """The bits of the mark by which packets are masqueraded; 0 where no rule asks for any."""
+        bits = 0
+        for chain in self.nft.chains.values():
+            statements = (
+                [one for rule in chain.rules for one in rule.statements]
+                if not is_of_service(chain.name)
+                else []
+            )
+            if any(isinstance(one, Nat) and one.kind in {"masquerade", "snat"} for one in statements):
+                for match in statements:
+                    found = arithmetic(match.left) if isinstance(match, Match) else None
+                    bits |= found.keep if found is not None and found.of == "mark" else 0
+        return bits
+
+
+def bits_set(statement: Assign) -> int:
+    """Return the bits that a statement surely sets in the mark; 0 for one that sets something else."""
+    found = arithmetic(statement.value)
+    return found.flip & ~found.keep if found is not None and statement.target == Meta("mark") else 0
+
+
+def proxy_table(listing: NftListing) -> ProxyTable | None:
+    """Return kube-proxy's table of a listing's family; None where it has none."""
+    return table_in(listing.ruleset, listing.family)
+
+
+def table_in(ruleset: Ruleset, family: str) -> ProxyTable | None:
+    """Return kube-proxy's table for packets of a family; None where there is none."""
+    found = ruleset.table(FAMILIES[family], NAME)
+    return None if found is None else ProxyTable(found, family)
