@@ -169,7 +169,8 @@ class Comparison:
     def _source_is(self, snat: str | None, before: str, after: str) -> bool:
         if snat == "MASQUERADE":
             return self.site.has(after)
-        return after == (snat.partition(":")[0] if snat else before)
+        address = snat if snat is None or snat.count(":") > 1 else snat.partition(":")[0]
+        return after == (address or before)
 
     def _shares(self, entry: Shape, fates: list[Fate], level: float) -> Iterator[Trouble]:
         """Yield what is seen too seldom or too often, where every row of an entry applies or does not."""
