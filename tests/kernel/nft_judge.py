@@ -38,9 +38,7 @@ def target_of(frontend: Frontend) -> str:
 def said_of(node: Snapshot, frontend: Frontend, client: str, beside: dict[str, Supplied]) -> Shape:
     """Return what is said of a frontend; `client` is an address, or empty for kinds of clients."""
     result = iptviz.trace(node, target_of(frontend), client=client, **beside)  # type: ignore[arg-type]
-    found: list[Shape] = [
-        one for one in result.to_dict()["services"] if _names(one["frontend"], frontend)
-    ]
+    found: list[Shape] = [one for one in result.to_dict()["services"] if _names(one["frontend"], frontend)]
     assert len(found) == 1, f"{target_of(frontend)}: {len(found)} frontends"
     return found[0]
 
