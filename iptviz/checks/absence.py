@@ -15,6 +15,7 @@ from iptviz.kube.mode import mode_of
 from iptviz.kube.names import suffix_of
 from iptviz.kube.spellings import KINDS
 from iptviz.kube.target import AddressTarget, ChainTarget, NameTarget, NodePortTarget, ParsedTarget
+from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -78,7 +79,7 @@ def _near(frontends: Iterable[Frontend]) -> Iterator[Remark]:
 def _as_endpoint(dump: Dump, target: AddressTarget) -> Iterator[Remark]:
     """Say whether the address is an endpoint's, on other ports or with no service that leads to it."""
     reached = find(dump, target._replace(port=None, protocol=None))
-    rules = sorted(reached.wanted, key=lambda rule: rule.line)
+    rules = sorted(map(dump_rule, reached.wanted), key=lambda rule: rule.line)
     texts = {rule.target.value("--to-destination") or "" for rule in rules if rule.target}
     if texts:
         lost_at = None if reached.frontends else rules[0].line

@@ -80,9 +80,10 @@ def several_shape(node: Snapshot | None) -> Shape:
     }
 
 
-def number_shape(node: Snapshot | None, dump: Dump) -> Shape:
+def number_shape(node: Snapshot | None, dump: RuleSource) -> Shape:
     """Return the field `dump`, the number of one among several; elsewhere nothing."""
-    return {"dump": dump.number} if node is not None and len(node.dumps) > 1 else {}
+    several = node is not None and len(node.dumps) > 1
+    return {"dump": dump.number} if several and dump.number is not None else {}
 
 
 def left_open_shape(fields: Sequence[Field]) -> Shape:

@@ -16,7 +16,6 @@ from iptviz.documents.shapes import (
     condition_shape,
     conditions_shape,
     counters_shape,
-    dump_shape,
     findings_shape,
     frontend_shape,
     left_open_shape,
@@ -24,6 +23,7 @@ from iptviz.documents.shapes import (
     service_shape,
     several_shape,
     share_shape,
+    source_shape,
 )
 from iptviz.engine.chance import total
 from iptviz.kube.comments import way_of_comment
@@ -32,7 +32,6 @@ from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.observed import Observation
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Hop, Verdict
@@ -46,7 +45,7 @@ def document(result: TraceResult) -> dict[str, Any]:
     """Return `result` as `iptviz.trace.v1`."""
     found = {
         "schema": "iptviz.trace.v1",
-        "dump": dump_shape(result.dump, complete=result.complete),
+        "dump": source_shape(result.dump, complete=result.complete),
         **several_shape(result.snapshot),
         "target": result.target,
         "services": [service for answer in result.answers for service in _services(answer, result.snapshot)],
@@ -118,7 +117,7 @@ def _observation(observation: Observation, since: Dump | None) -> Shape:
     }
 
 
-def _service(traced: ServiceTrace, siblings: tuple[Frontend, ...], wanted: frozenset[Rule]) -> Shape:
+def _service(traced: ServiceTrace, siblings: tuple[Frontend, ...], wanted: frozenset[Place]) -> Shape:
     seconds = traced.affinity_seconds
     shape = {
         "service": service_shape(traced.service),

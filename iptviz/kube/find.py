@@ -49,7 +49,7 @@ class Found(NamedTuple):
     """
 
     frontends: list[Frontend]
-    wanted: frozenset[Rule] = frozenset()
+    wanted: frozenset[Place] = frozenset()
     as_node: bool = False
 
 

@@ -28,6 +28,10 @@ class RuleSource(Protocol):
         """Either `ipv4` or `ipv6`."""
 
     @property
+    def number(self) -> int | None:
+        """The number of a dump among those of its node; None of what is no dump."""
+
+    @property
     def tool(self) -> str | None:
         """What wrote it, with its version where that is told."""
 
@@ -38,6 +42,10 @@ class RuleSource(Protocol):
     @property
     def complete(self) -> bool:
         """Whether nothing of it is missing."""
+
+    @property
+    def is_excerpt(self) -> bool:
+        """Whether lines may be missing anywhere, as where grep chose those that are shown."""
 
     @property
     def rule_count(self) -> int:
@@ -55,6 +63,8 @@ class NftListing:
     """
 
     backend = "nf_tables"
+    number: int | None = None
+    is_excerpt = False
 
     def __init__(
         self,

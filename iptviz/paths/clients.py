@@ -177,7 +177,13 @@ def _is_no_address(asked: Asked) -> bool:
 
 
 def _own_addresses(asked: Asked) -> Region:
-    """Return where a port without an address is asked: at the node's own addresses, as far as they are known."""
+    """Return where a port without an address is asked: at the node's own addresses, as far as they are known.
+
+    Of a port that answers at some of them alone, these are meant.
+    """
+    limit = asked.frontend.addresses
+    if limit is not None and limit.only:
+        return _region(filter(None, map(parse_network, limit.networks)))
     others = complement(_region([*asked.taken, _network(LOOPBACK[asked.family])]), 0)
     return common(others, _region(asked.host.local)) if asked.host.local else others
 

@@ -28,8 +28,9 @@ from iptviz.questions.host import supplied_host, tracked_connections
 from iptviz.questions.packet_fields import apart, read_packet
 from iptviz.questions.packet_names import by_name
 from iptviz.questions.packet_notes import packet_notes
+from iptviz.questions.ways import not_shown
 from iptviz.records import NamedTuple
-from iptviz.rules.iptables import DumpRules, compiled
+from iptviz.rules.iptables import compiled
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from iptviz.engine.host import Host
     from iptviz.node.listing import RuleSource
     from iptviz.questions.packet_fields import PacketFields
-    from iptviz.rules.form import CompiledRule, RuleSet
+    from iptviz.rules.form import CompiledRule
     from iptviz.supplied.files import FileArgument
 
 
@@ -146,16 +147,9 @@ def packet(
         snapshot, family, asked.out_interface, local_ips,
         addresses=addresses, routes=routes, ipset=ipset, recent=recent, sysctl=sysctl,
     )  # fmt: skip
-    unseen = tuple(name for each in dumps for name in snapshot.unseen_tables(each))
-    hidden = snapshot.tables_beyond(family)
-    beyond = tuple(name for name in hidden if listing is None or name not in listing.names)
-    rules: list[RuleSet] = list(map(DumpRules, dumps))
-    if listing is not None:
-        from iptviz.rules.nftables import NftRules
-
-        rules.append(NftRules(listing.ruleset, family, listing.chains_elsewhere))
-        beyond = (*beyond, *listing.unasked)
-        unseen = tuple(name for name in unseen if not listing.has_of_iptables(name))
+    unseen, beyond = not_shown(snapshot, family, dumps, listing)
+    evidence = Evidence(dumps, host, unseen, beyond, listing=listing)
+    rules = evidence.rules
     tracked = tracked_connections(snapshot, conntrack)
     asked, pasts, found = settled(asked, tracked, zones=_has_zones(dumps), required=conntrack is not None)
     if pasts is None and begins_none(asked, host):
@@ -199,7 +193,7 @@ def packet(
     )
     sources: tuple[RuleSource, ...] = (*dumps, *([] if listing is None else [listing]))
     complete = all(passed.complete for passed in sources) and not faulty
-    known = Evidence(dumps, host, unseen, hidden) if dumps else None
+    known = evidence if dumps else None
     return PacketResult(
         sources[0], asked, hook, outcomes, notes, complete, given, sources, snapshot, left_open, known
     )

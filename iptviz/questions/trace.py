@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.dump.model import Dump
 from iptviz.kube.find import find
 from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, Frontend, frontends_leading_to
 from iptviz.kube.names import NAMELESS
@@ -24,12 +25,12 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.compare.ports.differences import PortChanges
-    from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
     from iptviz.kube.observed import Observation
+    from iptviz.node.listing import RuleSource
     from iptviz.paths.model import FrontendPaths
     from iptviz.paths.survey import Evidence
     from iptviz.questions.pod_targets import AskedPod
+    from iptviz.rules.form import Place
     from iptviz.supplied.service_names import Candidate
 
 
@@ -40,15 +41,15 @@ class TraceResult(NamedTuple):
     each trace, the other frontends of the same service port. `notes` are findings and remarks on what the
     answer lacks or hangs on. `observed` has, for each trace, what the counters of the dump tell, between it
     and the older dump `since` where that is not None. `others` are the answers of other dumps of the node
-    that have the target, too. `paths` has, for each trace, what really becomes of connections, in all
-    tables, by kinds of clients; `evidence` is what was known of the node for that. `changes` are what differs of
-    the services since `since`.
+    that have the target, too: `dump` may be a listing of nft. `paths` has, for each trace, what really becomes of
+    connections, in all tables, by kinds of clients; `evidence` is what was known of the node for that. `changes`
+    are what differs of the services since `since`.
     """
 
-    dump: Dump
+    dump: RuleSource
     target: str
     services: tuple[ServiceTrace, ...]
-    wanted: frozenset[Rule]
+    wanted: frozenset[Place]
     siblings: tuple[tuple[Frontend, ...], ...]
     notes: tuple[Item, ...]
     observed: tuple[tuple[Observation, ...], ...] = ()
@@ -85,7 +86,7 @@ class TraceResult(NamedTuple):
         from iptviz.checks.finding import findings_among
 
         noted = findings_among(self.notes)
-        if self.evidence is None:
+        if self.evidence is None or not isinstance(self.dump, Dump):
             return noted
         from iptviz.questions.touching import touching_trace, with_noted
 
@@ -133,7 +134,7 @@ def trace(
         DumpError: the list of services, or another file, cannot be read.
     """
     target = without_password(target)
-    snapshot = as_snapshot(dump).with_pods(pods)
+    snapshot = as_snapshot(dump, listed=True).with_pods(pods)
     before = None if since is None else as_snapshot(since)
     candidates = read_file(names, _names_reader) or []
     pod = _pod_asked_for(snapshot, target, candidates)
@@ -142,12 +143,14 @@ def trace(
     beside = Beside(client, addresses, routes, ipset, recent, sysctl, tuple(assume)).once()
     answers = [
         _trace(each, asked, candidates, before.of_family(each.family)[0] if before else None)
-        for each in snapshot.of_family(family)
+        if isinstance(each, Dump)
+        else _traced_in(each, asked)
+        for each in _sources(snapshot, family)
     ]
     answers = [answer for answer in answers if answer.services] or answers[:1]
     answers = [_with_paths(answer, snapshot, beside) for answer in answers]
     first, *others = [_with_changes(answer, snapshot, before) for answer in answers] if before else answers
-    if len(snapshot.dumps) > 1 or first.dump.legacy_warning is not None:
+    if isinstance(first.dump, Dump) and (len(snapshot.dumps) > 1 or first.dump.legacy_warning is not None):
         from iptviz.checks.backends import backends
 
         first = first._replace(notes=(*first.notes, *backends(snapshot, first.dump)))
@@ -157,6 +160,33 @@ def trace(
         first = first._replace(target=target, notes=(*first.notes, pod.note))
         others = [other._replace(target=target) for other in others]
     return first._replace(snapshot=snapshot, others=tuple(others))
+
+
+def _sources(node: Snapshot, family: str | None) -> tuple[RuleSource, ...]:
+    """Return where rules tell of services.
+
+    Raises:
+        DumpError: there is no dump, and no listing has kube-proxy's table.
+    """
+    if node.dumps and not node.evidence:
+        return node.of_family(family)
+    from iptviz.questions.service_sources import service_sources  # most nodes are one dump
+
+    found = service_sources(node, family)
+    if not found:
+        raise node.without_dumps()
+    return found
+
+
+def _traced_in(listing: RuleSource, target: str) -> TraceResult:
+    """Return what a listing of nft says."""
+    from iptviz.node.listing import NftListing
+    from iptviz.questions.native_trace import traced_in
+
+    if not isinstance(listing, NftListing):
+        raise TypeError(listing)
+    found, services, siblings, notes = traced_in(listing, target)
+    return TraceResult(listing, target, services, found.wanted, siblings, _said_once(notes))
 
 
 def _pod_asked_for(node: Snapshot, target: str, candidates: Sequence[Candidate]) -> AskedPod | None:
@@ -170,11 +200,11 @@ def _pod_asked_for(node: Snapshot, target: str, candidates: Sequence[Candidate])
 def _absent_notes(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> Iterator[Item]:
     """Yield what becomes of connections to a TARGET that no service has, as far as the node shows it."""
     parsed = parse_target(answer.target)
-    if isinstance(parsed, AddressTarget):
+    if isinstance(parsed, AddressTarget) and isinstance(answer.dump, Dump):
         from iptviz.questions.unserved import unserved
 
         yield from unserved(snapshot, answer.dump, parsed, beside)
-    if snapshot.evidence:
+    if snapshot.evidence and isinstance(answer.dump, Dump):
         from iptviz.questions.ipvs_notes import of_target
 
         yield from of_target(snapshot, (answer.dump,), answer.target)
@@ -197,7 +227,7 @@ def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> Trac
 def _with_changes(answer: TraceResult, snapshot: Snapshot, before: Snapshot) -> TraceResult:
     """Return the answer of one dump with what changed since an older one, be it that the target is gone."""
     since = answer.since
-    if since is None or since.family != answer.dump.family:
+    if since is None or not isinstance(answer.dump, Dump) or since.family != answer.dump.family:
         return answer
     from iptviz.questions.since import changes_since, was_there  # few compare with an older dump
 

@@ -65,12 +65,12 @@ def frontend_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
     yield from _service_notes(dump, traced) if is_service else _port_notes(traced)
 
 
-def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
-    """Yield what is to be said of one frontend; what all is well with imports no words."""
+def walk_notes(traced: ServiceTrace, *, complete: bool) -> Iterator[Item]:
+    """Yield what the walk through the chains of a frontend met; what all is well with imports no words."""
     if traced.broken.loops or traced.broken.missing:
         from iptviz.checks.refused import broken_jumps
 
-        yield from broken_jumps(traced.broken, complete=dump.complete)
+        yield from broken_jumps(traced.broken, complete=complete)
     if traced.rounded:
         yield remark("shares-rounded-at", frontend=traced.frontend.text)
     if traced.left_open:
@@ -79,6 +79,11 @@ def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
         yield remark(
             "left-open-at", frontend=traced.frontend.text, questions=left_open_label(traced.left_open)
         )
+
+
+def _service_notes(dump: Dump, traced: ServiceTrace) -> Iterator[Item]:
+    """Yield what is to be said of one frontend of a service."""
+    yield from walk_notes(traced, complete=dump.complete)
     chain = traced.frontend.leads_to or traced.chain or ""
     by_name = traced.service.named_by == "comment" and not chain.startswith(ENDPOINT_CHAIN)
     if by_name and not fits(chain, traced.service, traced.frontend.protocol):

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption, Condition, When
     from iptviz.kube.service import ServiceTrace
+    from iptviz.node.listing import NftListing, RuleSource
     from iptviz.node.snapshot import Snapshot
+    from iptviz.paths.surroundings import Surroundings
     from iptviz.supplied.files import FileArgument
 
 
@@ -58,22 +60,39 @@ class Beside(NamedTuple):
 
 
 def paths_of(
-    dump: Dump, services: Sequence[ServiceTrace], evidence: Evidence, beside: Beside
+    source: RuleSource, services: Sequence[ServiceTrace], evidence: Evidence, beside: Beside
 ) -> tuple[FrontendPaths, ...]:
-    """Return for each of `services`, frontends of one dump of a node, what becomes of connections to it.
+    """Return for each of `services`, frontends of one source of a node, what becomes of connections to it.
 
     Raises:
         PacketError: there is no such client, or what is assumed cannot be so of any.
     """
-    family = dump.family
+    family = source.family
+    around = surroundings(source, evidence)
     _check_client(beside.client, family)
     if beside.assume:
         from iptviz.engine.assume import read_assumptions  # most questions assume nothing
 
-        asks = partial(_conditions, dump, services, evidence, beside)
+        asks = partial(_conditions, around, services, evidence, beside)
         evidence = evidence._replace(given=read_assumptions(beside.assume, family, asks))
         _check_new(evidence.given)
-    return _paths(dump, services, evidence, beside)
+    return _paths(around, services, evidence, beside)
+
+
+def surroundings(source: RuleSource, evidence: Evidence) -> Surroundings:
+    """Return what surrounds the services of a source of rules."""
+    from iptviz.dump.model import Dump
+
+    if isinstance(source, Dump):
+        return DumpSurroundings(source)
+    from iptviz.kube.nftables.table import proxy_table  # most sources are dumps
+    from iptviz.node.listing import NftListing
+    from iptviz.paths.native_surroundings import NativeSurroundings
+
+    table = proxy_table(source) if isinstance(source, NftListing) else None
+    if table is None:
+        raise TypeError(source)
+    return NativeSurroundings(table, evidence.dumps)
 
 
 def evidence_of(node: Snapshot, family: str, beside: Beside) -> Evidence:
@@ -82,14 +101,29 @@ def evidence_of(node: Snapshot, family: str, beside: Beside) -> Evidence:
     Raises:
         DumpError: a file cannot be read.
     """
-    dumps = node.of_family(family)
+    dumps = tuple(dump for dump in node.dumps if dump.family == family)
     host = supplied_host(
         node, family, None, (),
         addresses=beside.addresses, routes=beside.routes, ipset=beside.ipset, recent=beside.recent,
         sysctl=beside.sysctl,
     )  # fmt: skip
-    unseen = tuple(dict.fromkeys(name for each in dumps for name in node.unseen_tables(each)))
-    return Evidence(dumps, host, unseen, tuple(node.tables_beyond(family)))
+    listing = node.listing(family)
+    unseen, beyond = not_shown(node, family, dumps, listing)
+    return Evidence(dumps, host, unseen, beyond, listing=listing)
+
+
+def not_shown(
+    node: Snapshot, family: str, dumps: Sequence[Dump], listing: NftListing | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return tables that dumps of a family may lack and no listing shows, and those that nothing here asks."""
+    unseen = dict.fromkeys(name for each in dumps for name in node.unseen_tables(each))
+    beyond = node.tables_beyond(family)
+    if listing is None:
+        return tuple(unseen), beyond
+    return (
+        tuple(name for name in unseen if not listing.has_of_iptables(name)),
+        (*(name for name in beyond if name not in listing.names), *listing.unasked),
+    )
 
 
 _BEGINNING = {"NEW", "INVALID", "UNTRACKED"}
@@ -119,9 +153,9 @@ def _check_client(client: str, family: str) -> None:
 
 
 def _paths(
-    dump: Dump, services: Sequence[ServiceTrace], evidence: Evidence, beside: Beside
+    around: Surroundings, services: Sequence[ServiceTrace], evidence: Evidence, beside: Beside
 ) -> tuple[FrontendPaths, ...]:
-    survey = Survey(DumpSurroundings(dump), evidence, beside.client)
+    survey = Survey(around, evidence, beside.client)
     return tuple(_paths_to(survey, traced) for traced in services)
 
 
@@ -135,14 +169,14 @@ def _paths_to(survey: Survey, traced: ServiceTrace) -> FrontendPaths:
 
 
 def _conditions(
-    dump: Dump,
+    around: Surroundings,
     services: Sequence[ServiceTrace],
     evidence: Evidence,
     beside: Beside,
     given: Sequence[Assumption],
 ) -> set[Condition]:
     """Return the conditions that state the cases of an answer."""
-    found = _paths(dump, services, evidence._replace(given=tuple(given)), beside)
+    found = _paths(around, services, evidence._replace(given=tuple(given)), beside)
     return {assumption.condition for paths in found for when in _whens(paths) for assumption in when}
 
 

@@ -57,6 +57,16 @@ def dump_rule(place: Place) -> Rule:
     return place
 
 
+def unprinted_beside(place: Place) -> Unprinted | None:
+    """Return what the table of a rule does not show; None of a rule that is none of a dump."""
+    return rule_table(cast("Table", place.table)).unprinted if isinstance(place, Rule) else None
+
+
+def may_lack_beside(place: Place) -> bool:
+    """Whether a dump may lack rules of the chain in which a rule stands."""
+    return isinstance(place, Rule) and cast("Table", place.table).shown.may_lack(place.chain)
+
+
 class DumpTable:
     """A table of a dump as the engine walks it: a `RuleTable`."""
 

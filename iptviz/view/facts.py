@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
 from iptviz.kube.families import ENDPOINT_CHAIN
 from iptviz.kube.frontends import CHAIN, SERVICE_KINDS
-from iptviz.rules.iptables import dump_rule
+from iptviz.rules.iptables import may_lack_beside
 from iptviz.view.blocks import Fact, verdict_fact
 from iptviz.view.fates import all_reach
 from iptviz.view.labels import (
@@ -25,7 +25,6 @@ from iptviz.view.unseen import unseen_text
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.dump.table import Table
     from iptviz.kube.outcome import Endpoint, FrontendOutcome
     from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
@@ -132,7 +131,7 @@ def _hairpin_facts(cases: list[OutcomeCase]) -> Iterator[Fact]:
 
 def _may_lack_hairpin(end: Endpoint) -> bool:
     """Whether the rule by which an endpoint reaches itself may be among what the dump does not show."""
-    return cast("Table", dump_rule(end.rule).table).shown.may_lack(end.rule.chain)
+    return end.local_hairpin or may_lack_beside(end.rule)
 
 
 def unfair_ends(outcome: FrontendOutcome) -> set[Place]:

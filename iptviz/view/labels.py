@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import KIND_WORDS
 from iptviz.engine.chance import CERTAIN, times, total, trimmed
@@ -14,7 +14,7 @@ from iptviz.kube.frontends import CHAIN
 from iptviz.kube.outcome import lacking_share
 from iptviz.kube.unled import is_endpoint_alone
 from iptviz.records import NamedTuple
-from iptviz.rules.iptables import rule_table
+from iptviz.rules.iptables import unprinted_beside
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.numbers import chance, counted, percent
 from iptviz.view.text import printable
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.dump.table import Table
     from iptviz.engine.condition import When
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
@@ -110,10 +109,11 @@ def short_dump_label(dump: Dump) -> str:
     return " ".join(filter(None, (f"{dump.number}:", dump.family, dump.backend)))
 
 
-def other_dump_label(dump: Dump) -> str:
-    """Return the dump of a node that is not the obvious one, with its number."""
+def other_dump_label(dump: RuleSource) -> str:
+    """Return the dump or listing of a node that is not the obvious one, with its number where it has one."""
     whole = "" if dump.complete else ", INCOMPLETE"
-    return printable(f"in dump {dump.number}, {dump.source} ({dump.tool or dump.family}{whole})")
+    number = "" if dump.number is None else f"dump {dump.number}, "
+    return printable(f"in {number}{dump.source} ({dump.tool or dump.family}{whole})")
 
 
 def note_texts(notes: Collection[Item]) -> tuple[str, ...]:
@@ -234,8 +234,8 @@ def lines_label(rules: Sequence[Place]) -> str:
 
 def mark_label(mark: Masquerade) -> str:
     """Say when connections are masqueraded; only that they are marked where the dump does not print marks."""
-    unprinted = rule_table(cast("Table", mark.rule.table)).unprinted
-    return f"{'marked for SNAT' if unprinted.marks() else 'SNAT'} {when_label(mark)}"
+    unprinted = unprinted_beside(mark.rule)
+    return f"{'marked for SNAT' if unprinted and unprinted.marks() else 'SNAT'} {when_label(mark)}"
 
 
 def when_label(mark: Masquerade) -> str:

@@ -129,8 +129,9 @@ class FrontendTree:
     def _entries(self, outcome: FrontendOutcome) -> Iterator[Node]:
         """Yield the chains whose rules lead to the service, each with those of all frontends that it has."""
         dispatch: dict[str, list[Place]] = {}
-        for rule in (service.frontend.rule for service in self.services):
-            if rule.table.name == "nat":
+        for service in self.services:
+            rule = service.frontend.rule
+            if not service.frontend.is_refused:
                 dispatch.setdefault(rule.chain, []).append(rule)
         for chain, rules in dispatch.items():
             yield TextNode("chain", printable(chain), lines_label(rules), self._decisions(outcome, chain))

@@ -6,13 +6,13 @@ import re
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from iptviz.node.snapshot import as_snapshot
+from iptviz.dump.model import Dump
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from iptviz.dump.model import Dump
     from iptviz.engine.host import Host
+    from iptviz.node.listing import RuleSource
     from iptviz.paths.model import ClientPaths
     from iptviz.questions.check import CheckResult
     from iptviz.questions.trace import TraceResult
@@ -44,8 +44,9 @@ def _is_reached(entry: ClientPaths) -> bool:
 
 
 def _unseen(result: TraceResult) -> Iterator[str]:
-    node = as_snapshot(result.snapshot or result.dump)
-    return unseen_of(result.dump, node.sysctls or {}, routed=node.routes is not None)
+    node = result.snapshot
+    sysctls = node.sysctls if node is not None else None
+    return unseen_of(result.dump, sysctls or {}, routed=node is not None and node.routes is not None)
 
 
 def unseen_of_node(result: CheckResult) -> str:
@@ -59,11 +60,11 @@ def unseen_of_node(result: CheckResult) -> str:
     return ", ".join(dict.fromkeys(found))
 
 
-def unseen_of(dump: Dump, sysctls: Mapping[str, str], *, routed: bool) -> Iterator[str]:
+def unseen_of(dump: RuleSource, sysctls: Mapping[str, str], *, routed: bool) -> Iterator[str]:
     """Yield what a dump does not show of where connections go; `routed` says whether the routes are known."""
     yield from (name for name in _FORWARDING[dump.family] if name not in sysctls)
     bridged = _BRIDGED[dump.family]
-    if bridged not in sysctls and _has_bridges(dump):
+    if bridged not in sysctls and isinstance(dump, Dump) and _has_bridges(dump):
         yield f"{bridged} (pods on one bridge)"
     if not routed:
         yield "routes"

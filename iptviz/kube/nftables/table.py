@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from iptviz.kube.nftables.names import is_of_service
 from iptviz.nft.expressions import Meta
@@ -116,6 +117,12 @@ class ProxyTable:
                     return self.marks(found.rules[0])
         return False
 
+    @property
+    def keeps_services(self) -> bool:
+        """Whether a map has an element: kube-proxy has written services."""
+        maps = (SERVICE_IPS, NODE_PORTS, NO_ENDPOINTS, NO_ENDPOINTS_AT_PORTS)
+        return any(next(iter(self.elements(name)), None) is not None for name in maps)
+
     @cached_property
     def masquerade_bits(self) -> int:
         """The bits of the mark by which packets are masqueraded; 0 where no rule asks for any."""
@@ -139,9 +146,17 @@ def bits_set(statement: Assign) -> int:
     return found.flip & ~found.keep if found is not None and statement.target == Meta("mark") else 0
 
 
+_TABLES: WeakKeyDictionary[NftListing, ProxyTable] = WeakKeyDictionary()
+
+
 def proxy_table(listing: NftListing) -> ProxyTable | None:
-    """Return kube-proxy's table of a listing's family; None where it has none."""
-    return table_in(listing.ruleset, listing.family)
+    """Return kube-proxy's table of a listing's family, made once; None where it has none."""
+    if listing not in _TABLES:
+        found = table_in(listing.ruleset, listing.family)
+        if found is None:
+            return None
+        _TABLES[listing] = found
+    return _TABLES[listing]
 
 
 def table_in(ruleset: Ruleset, family: str) -> ProxyTable | None:

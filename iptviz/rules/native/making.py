@@ -106,7 +106,8 @@ class _Making:
 
         def make(way: Way, element: Element, line: int) -> CompiledRule:
             found = element.data if isinstance(element.data, Verdict) else Verdict("continue")
-            return self._made(way, verdict(found), place=self._found_at(element, line))
+            own = self._found_at(element, line) if line or found.chain else None  # what ends alike is one
+            return self._made(way, verdict(found), place=own)
 
         return self._made(tests, _ASKING, lookup(statement.key, statement.map, self._scope, make))
 

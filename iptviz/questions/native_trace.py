@@ -1,0 +1,80 @@
+"""The question `trace` of a listing of nft: kube-proxy's table in nftables mode."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from iptviz.intake.remark import remark
+from iptviz.kube.nftables.finding import find
+from iptviz.kube.nftables.frontends import Frontends
+from iptviz.kube.nftables.table import proxy_table
+from iptviz.kube.nftables.tracing import trace_frontend
+from iptviz.kube.target import parse_target
+from iptviz.questions.trace_notes import address_notes, walk_notes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.checks.finding import Item
+    from iptviz.kube.find import Found
+    from iptviz.kube.frontends import Frontend
+    from iptviz.kube.nftables.table import ProxyTable
+    from iptviz.kube.service import ServiceTrace
+    from iptviz.node.listing import NftListing
+
+
+def traced_in(
+    listing: NftListing, target: str
+) -> tuple[Found, tuple[ServiceTrace, ...], tuple[tuple[Frontend, ...], ...], list[Item]]:
+    """Return what a listing says of TARGET: what it names, each traced, their other frontends, and notes."""
+    table = proxy_table(listing)
+    parsed = parse_target(target)
+    if table is None:
+        raise ValueError(target)  # nobody asks a listing that keeps no services
+    found = find(table, parsed)
+    services = tuple(trace_frontend(table, frontend) for frontend in found.frontends)
+    notes: list[Item] = list(listing_notes(listing))
+    for traced in services:
+        notes += walk_notes(traced, complete=listing.complete)
+        notes += _remarks(table, traced)
+    notes += address_notes(parsed, found, target)
+    if not services:
+        notes = [*_absence(table, target), *notes]
+    return found, services, _siblings(table, services), notes
+
+
+def listing_notes(listing: NftListing) -> Iterator[Item]:
+    """Yield what a listing lacks."""
+    if not listing.complete:
+        yield from listing.ruleset.remarks
+
+
+def _absence(table: ProxyTable, target: str) -> Iterator[Item]:
+    """Yield that nothing has TARGET."""
+    yield remark("target-absent", typed=target)
+    if not table.keeps_services:
+        yield remark("no-services-in-table", table="kube-proxy", family=table.family)
+
+
+def _remarks(table: ProxyTable, traced: ServiceTrace) -> Iterator[Item]:
+    """Yield what is no fault and yet surprises."""
+    frontend = traced.frontend
+    if frontend.kind in {"node-port", "external-ip"}:
+        of_service = Frontends(table).leading_to([frontend.leads_to]) if frontend.leads_to else ()
+        if any(Frontends(table).admitted(one) for one in of_service if one.kind == "load-balancer-ip"):
+            yield remark("beyond-source-ranges", frontend=frontend.text)
+    if frontend.protocol == "udp" and traced.usual.endpoints:
+        yield remark("udp-flows")
+
+
+def _siblings(table: ProxyTable, services: tuple[ServiceTrace, ...]) -> tuple[tuple[Frontend, ...], ...]:
+    """Return for each frontend the others of its service port."""
+    leading: dict[str, list[Frontend]] = {}
+    for traced in services:
+        chain = traced.frontend.leads_to
+        if chain not in leading:
+            leading[chain] = Frontends(table).leading_to([chain]) if chain else []
+    return tuple(
+        tuple(one for one in leading[traced.frontend.leads_to] if one.text != traced.frontend.text)
+        for traced in services
+    )
