@@ -2,8 +2,9 @@
 
 Source: IPv4: nf_nat_masquerade_ipv4 in net/netfilter/nf_nat_masquerade.c asks inet_select_addr in
 net/ipv4/devinet.c for an address of the interface that the packet leaves by: one of scope global that is no
-secondary one; the route's own `src` does not count. IPv6: ipv6_dev_get_saddr in net/ipv6/addrconf.c, which prefers
-the destination, where that is the node's own, and beyond the link an address of scope global of that interface.
+secondary one; the route's own `src` does not count. IPv6: ipv6_dev_get_saddr in net/ipv6/addrconf.c, which
+prefers the destination, where that is the node's own, and beyond the link an address of scope global of that
+interface.
 """
 
 from __future__ import annotations

@@ -38,13 +38,15 @@ def target_of(frontend: Frontend) -> str:
 def said_of(node: Snapshot, frontend: Frontend, client: str, beside: dict[str, Supplied]) -> Shape:
     """Return what is said of a frontend; `client` is an address, or empty for kinds of clients."""
     result = iptviz.trace(node, target_of(frontend), client=client, **beside)  # type: ignore[arg-type]
-    found: list[Shape] = [one for one in result.to_dict()["services"] if _names(one["frontend"], frontend)]
+    every: list[Shape] = result.to_dict()["services"]
+    found = [one for one in every if _is_at(one["frontend"], frontend)]
     assert len(found) == 1, f"{target_of(frontend)}: {len(found)} frontends"
     return found[0]
 
 
-def _names(said: Shape, frontend: Frontend) -> bool:
-    return tuple(said[name] for name in frontend._fields) == tuple(frontend)
+def _is_at(said: Shape, frontend: Frontend) -> bool:
+    asked = (frontend.address, frontend.port, frontend.protocol)
+    return (said["address"], said["port"], said["protocol"]) == asked
 
 
 def disagreements(
@@ -53,9 +55,9 @@ def disagreements(
     """Yield what disagrees of connections to a node's frontends, and still does where they are tried again."""
     for (frontend, client), some in _asked(every).items():
         said = said_of(node, frontend, client, beside)
-        some = [one for one in some if answers_at(said["frontend"], one.fate.attempt.destination)]
-        if list(_troubles(said, lab.site, some)):
-            for trouble in _troubles(said, lab.site, try_again(lab, some * 4)):
+        met = [one for one in some if answers_at(said["frontend"], one.fate.attempt.destination)]
+        if list(_troubles(said, lab.site, met)):
+            for trouble in _troubles(said, lab.site, try_again(lab, met * 4)):
                 yield f"{target_of(frontend)} {client}: {trouble}"
 
 

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from iptviz.node.load import load_node
 from tests.kernel.crossroads import crossroads
+from tests.kernel.nft_judge import disagreements
 from tests.kernel.nft_nodes import (
     is_as_documented,
     put,
@@ -28,6 +30,7 @@ from tests.nftproxy import listed
 from tests.nftproxy.random_nodes import random_node
 
 if TYPE_CHECKING:
+    from iptviz.supplied.files import Supplied
     from tests.kernel.crossroads import Crossroads
     from tests.nftproxy.random_nodes import RandomNode
 
@@ -39,15 +42,16 @@ CHUNK = 25
 
 
 @pytest.mark.parametrize("first", range(FIRST_SEED, FIRST_SEED + NODES, CHUNK))
-def test_clients_get_where_is_documented(first: int) -> None:
+def test_clients_get_where_is_documented_and_said(first: int) -> None:
     number = (first - FIRST_SEED) // CHUNK
     family = (4, 6)[number % 2]
     with crossroads(site_for(family, calico=number % 4 > 1)) as lab:
         for seed in range(first, min(first + CHUNK, FIRST_SEED + NODES)):
-            check(lab, random_node(seed, family))
+            check(lab, random_node(seed, family), lab.beside() if seed % 3 == 0 else {})
 
 
-def check(lab: Crossroads, node: RandomNode) -> None:
+def check(lab: Crossroads, node: RandomNode, beside: dict[str, Supplied]) -> None:
+    """Try a node's frontends; `beside` is what is handed in with its listing."""
     listing = put(lab, node)
     assert without_merged(listing) == without_merged(listed(node.node, node.release))
     every = try_all(lab, node)
@@ -56,6 +60,8 @@ def check(lab: Crossroads, node: RandomNode) -> None:
     wrong = [one for one in again if not is_as_documented(node, lab.site, one)]
     assert not wrong, f"{node}\n{wrong[0].frontend} {wrong[0].fate.attempt} {wrong[0].fate}"
     assert not (found := list(unlikely_shares(node, lab.site, every))), found
+    said = list(disagreements(lab, load_node(listing.encode()), every, beside))
+    assert not said, f"{node}\n" + "\n".join(said[:3])
 
 
 def without_merged(text: str) -> dict[str, object]:
