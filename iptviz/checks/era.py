@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import listed, percent
 from iptviz.intake.remark import remark
+from iptviz.kube.era import DATED_MODES
 from iptviz.kube.families import SERVICES
 from iptviz.kube.releases import spans_text
 
@@ -23,7 +24,7 @@ _MOST_ENDS = 20
 
 def era_remark(era: Era) -> Remark:
     """Return the era as a clause: `written by kube-proxy 1.24 to 1.26`."""
-    if era.mode != "iptables":
+    if era.mode not in DATED_MODES:
         return mode_remark(era.mode)
     if era.mixed:
         one, other = era.conflict
@@ -45,7 +46,10 @@ def elsewhere(modes: Iterable[str]) -> Iterator[Remark]:
 
 
 def _mixed(*, one: Cue, other: Cue) -> str:
-    clauses = (f"{cue.text} (line {cue.line}) is from {_versions(cue.releases)}" for cue in (one, other))
+    clauses = (
+        f"{cue.text}{f' (line {cue.line})' if cue.line else ''} is from {_versions(cue.releases)}"
+        for cue in (one, other)
+    )
     return f"rules of different kube-proxy versions: {', '.join(clauses)}"
 
 

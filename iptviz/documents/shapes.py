@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from iptviz.checks.finding import plain
 from iptviz.checks.named_pods import with_pods
 from iptviz.checks.wording import sentence
-from iptviz.kube.mode import PROXY_MODES, mode_of
+from iptviz.kube.mode import PROXY_MODES, mode_of, mode_of_listing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,17 +32,19 @@ MOST_EVIDENCE = 20
 
 
 def source_shape(source: RuleSource, *, complete: bool) -> Shape:
-    """Return the shape `dump` of a dump, or of a listing of nft; how that keeps services is not told."""
+    """Return the shape `dump` of a dump, or of a listing of nft."""
     from iptviz.dump.model import Dump
+    from iptviz.node.listing import NftListing
 
     if isinstance(source, Dump):
         return dump_shape(source, complete=complete)
+    mode = mode_of_listing(source) if isinstance(source, NftListing) else None
     return {
         "source": source.source,
         "family": source.family,
         "tool": source.tool,
         "backend": source.backend,
-        "mode": None,
+        "mode": None if mode is None else mode.name,
         "tables": list(source.tables),
         "rules": source.rule_count,
         "complete": complete,

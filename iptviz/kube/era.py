@@ -21,15 +21,18 @@ if TYPE_CHECKING:
 NEWEST_KNOWN = 36
 """The newest release of which something is known."""
 
+DATED_MODES = ("iptables", "nftables")
+"""The modes whose rules tell who wrote them."""
+
 _ALL = since(OLDEST)
 
 
 class Era(NamedTuple):
     """When a dump was written.
 
-    `mode` is `iptables`, `ipvs`, `userspace`, `elsewhere` (a kubelet is here) or `none`. `releases` are minor
-    releases of Kubernetes 1.x, all of which write everything that was seen; none where no single one does: then
-    the dump is of mixed eras.
+    `mode` is `iptables`, `ipvs`, `userspace`, `elsewhere` (a kubelet is here) or `none`; of a table of nft it is
+    `nftables`. `releases` are minor releases of Kubernetes 1.x, all of which write everything that was seen; none
+    where no single one does: then the dump is of mixed eras.
     """
 
     mode: str
@@ -40,7 +43,7 @@ class Era(NamedTuple):
     @property
     def mixed(self) -> bool:
         """Whether no single release writes all that was seen."""
-        return self.mode == "iptables" and not self.releases
+        return self.mode in DATED_MODES and not self.releases
 
     @property
     def dated(self) -> bool:
@@ -50,7 +53,7 @@ class Era(NamedTuple):
     @property
     def evidence(self) -> tuple[Cue, ...]:
         """The cues that bound the releases, the narrowest first asked; none where kube-proxy is elsewhere."""
-        if self.mode != "iptables":
+        if self.mode not in DATED_MODES:
             return ()
         needed: list[Cue] = []
         for cue in sorted(self._own, key=lambda cue: len(cue.releases)):

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
+    from iptviz.node.listing import NftListing
 
-ModeName = Literal["iptables", "ipvs", "userspace", "flushed", "elsewhere", "none", "no-nat", "cut"]
-"""A mode of kube-proxy, or why none is told.
+ModeName = Literal[
+    "iptables", "ipvs", "userspace", "nftables", "flushed", "elsewhere", "none", "no-nat", "cut"
+]  # fmt: skip
+"""A mode of kube-proxy, or why none is told. Of `nftables` a listing of nft tells, never a dump.
 
 `flushed`: nat has lost kube-proxy's rules, other chains of its are still there. `elsewhere`: a kubelet is here
 and kube-proxy is not, so nftables mode or a CNI plug-in. `none`: no sign of either. `no-nat`: the dump has no nat
@@ -57,8 +60,8 @@ _LEFT_BEHIND = (PROXY_CANARY, *(name for name in written_by(KUBE_PROXY) if name 
 class Mode(NamedTuple):
     """A mode, and the line of the chain or rule that shows it, None without any.
 
-    `chain` is what a flush of nat has left, in `table`. `lacking` is `no-nat` or `cut` where the mode is told and
-    KUBE-SERVICES, where services are, is not shown.
+    `chain` is what a flush of nat has left, in `table`; in nftables mode that is kube-proxy's own. `lacking` is
+    `no-nat` or `cut` where the mode is told and KUBE-SERVICES, where services are, is not shown.
     """
 
     name: ModeName
@@ -71,6 +74,19 @@ class Mode(NamedTuple):
 def mode_of(dump: Dump) -> Mode:
     """Return how the services of a dump's node are kept."""
     return next(_modes(dump), Mode("none"))
+
+
+def mode_of_listing(listing: NftListing) -> Mode | None:
+    """Return that services are kept in nftables mode, as far as a listing of nft tells; None where it does not.
+
+    Without any service of its family kube-proxy writes its table as well.
+    """
+    from iptviz.kube.nftables.own import is_written, own_table  # what a dump alone does not need
+
+    table = own_table(listing.ruleset, listing.family)
+    if table is None or not is_written(table):
+        return None
+    return Mode("nftables", table.line or None, table=f"{table.family} {table.name}")
 
 
 def _modes(dump: Dump) -> Iterator[Mode]:

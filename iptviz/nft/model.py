@@ -257,6 +257,11 @@ class SetOrMap:
         """Its elements."""
         return tuple(element for _, element in self.lines)
 
+    @property
+    def has_elements(self) -> bool:
+        """Whether there is any element: only the first one is read."""
+        return next(iter(self.reader.elements(self, "")), None) is not None
+
     def elements_with(self, word: str) -> tuple[tuple[int, Element], ...]:
         """Return the elements in whose text a word stands, perhaps within another one, with their lines.
 

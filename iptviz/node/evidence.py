@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import NothingError
 from iptviz.intake.index import TABLE_NAMES
-from iptviz.node.kinds import KINDS, is_partial, table_of
+from iptviz.node.kinds import KINDS, is_partial, kind_of, table_of
 from iptviz.node.sections import Section, sections_of, text_of
 from iptviz.records import NamedTuple
 from iptviz.source.bundle import command_of_path, namespace_of_path, node_of_path
@@ -69,7 +69,13 @@ class Evidence(NamedTuple):
     @property
     def is_used(self) -> bool:
         """Whether answers make use of it."""
-        return bool(KINDS[self.kind].tells) and self.is_whole
+        return bool(KINDS[self.kind].tells) and self.is_whole and not self.says_nothing
+
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it is of its kind by its name alone: what should have made it failed, or had nothing to say."""
+        text = self.source.data[self.section.start : self.section.end]
+        return bool(KINDS[self.kind].meant) and kind_of(text) != self.kind
 
     @property
     def lacks_loopback(self) -> bool:

@@ -27,6 +27,8 @@ class EvidenceKind(NamedTuple):
         begins: a pattern of how it begins, where it has no lines of its own: JSON, XML.
         partial: a pattern of commands that print a part of it only, which says nothing of the rest.
         name: a pattern of paths that are of this kind whatever they hold: a list may be empty.
+        meant: a pattern of paths that are meant to be of this kind: what made them may have failed, and a short
+            text that is of no kind is all that they hold.
         tells: what answers take from it; empty where none makes use of it.
     """
 
@@ -35,12 +37,14 @@ class EvidenceKind(NamedTuple):
     begins: str = ""
     partial: str = ""
     name: str = ""
+    meant: str = ""
     tells: str = ""
 
 
 _ADDRESS = r"(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-fA-F]*:[0-9a-fA-F:.]+)"
 _STATES = "UP|DOWN|UNKNOWN|LOWERLAYERDOWN|NOTPRESENT|DORMANT|TESTING"
 _SCHEDULERS = "rr|wrr|lc|wlc|lblc|lblcr|dh|sh|mh|sed|nq|fo|ovf|twos"
+_NFT_FAMILY = "(?:ip6?|inet|arp|bridge|netdev)"
 _ROUTE_KINDS = "unicast|local|broadcast|multicast|anycast|unreachable|blackhole|prohibit|throw"
 
 KINDS: dict[str, EvidenceKind] = {
@@ -89,7 +93,9 @@ KINDS: dict[str, EvidenceKind] = {
         "nft list ruleset",
         r"table (?:ip6?|inet|arp|bridge|netdev) \S+ \{",
         r'\s*\{\s*"nftables":',
-        partial=r"\blist (?!ruleset)|\blist ruleset \S|^nftables-(?:ip6?|inet|arp|bridge|netdev)-",
+        partial=rf"\blist (?!ruleset)|\blist ruleset \S|^nftables-{_NFT_FAMILY}-",
+        meant=r"(?:^|/)(?:nft[\w-]*[_-]list[_-]ruleset[^/]*|nft[_-]ruleset(?:\.txt)?|nftables(?:\.json|\.txt)?"
+        rf"|nftables-list(?:\.txt)?|nftables-{_NFT_FAMILY}-[^/]*)$|^[^/]+\.nft$",
         tells="tables of nft",
     ),
     "ipvs": EvidenceKind(
@@ -130,6 +136,7 @@ def _any_of(patterns: Iterable[str], before: str = "") -> re.Pattern[bytes]:
 _LINES = _any_of((kind.lines for kind in KINDS.values()), r"\n")
 _BEGINS = _any_of(kind.begins for kind in KINDS.values())
 _NAMES = {name: re.compile(kind.name) for name, kind in KINDS.items() if kind.name}
+_MEANT = {name: re.compile(kind.meant) for name, kind in KINDS.items() if kind.meant}
 _PARTIAL = {name: re.compile(kind.partial) for name, kind in KINDS.items() if kind.partial}
 _FILTERED = re.compile(r"^(?:sudo )?(?:grep|head)\b|\|[ \t]*(?!cat\b|less\b|more\b|tee\b)\w")
 
@@ -143,7 +150,11 @@ def kind_of(text: bytes, path: str = "") -> str | None:
     begun = _BEGINS.match(head)
     found = [begun] if begun else _LINES.finditer(b"\n" + head)
     numbers = [int((match.lastgroup or "")[1:]) for match in found]
-    return _ORDER[min(numbers)] if numbers else None
+    if numbers:
+        return _ORDER[min(numbers)]
+    if len(text) >= HEAD:
+        return None
+    return next((name for name, pattern in _MEANT.items() if pattern.search(path)), None)
 
 
 def is_partial(kind: str, command: str) -> bool:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
+from iptviz.errors import NothingError
+from iptviz.intake.remark import remark
+from iptviz.nft.model import Ruleset
+from iptviz.records import NamedTuple
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from iptviz.dump.model import Dump
-    from iptviz.nft.model import Chain, Ruleset, Table
+    from iptviz.intake.remark import Remark
+    from iptviz.nft.model import Chain, Table
     from iptviz.node.evidence import Evidence
 
 FAMILIES = {"ipv4": ("ip", "inet"), "ipv6": ("ip6", "inet")}
@@ -146,24 +152,51 @@ def _is_at_device(chain: Chain) -> bool:
 _OPEN = {"nft-block-open", "nft-json-open"}
 
 
-def listing_of(pieces: Iterable[Evidence], family: str, dumps: Iterable[Dump]) -> NftListing | None:
+class ReadListing(NamedTuple):
+    """A file of a listing, and what is in it: None where that is no table."""
+
+    piece: Evidence
+    ruleset: Ruleset | None
+
+    @property
+    def open_at(self) -> tuple[Remark, ...]:
+        """What is said of blocks whose end is missing, and of a file of which a part is."""
+        damage = self.piece.source.damage
+        said = [] if self.ruleset is None else [one for one in self.ruleset.remarks if one.id in _OPEN]
+        return (*said, *([remark("damaged", reason=damage)] if damage else []))
+
+
+def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
+    """Return what is in the listings of a node's own namespace."""
+    from iptviz.nft.read import read_ruleset
+
+    found = []
+    for piece in pieces:
+        if piece.kind == "nft" and piece.namespace is None:
+            try:
+                ruleset = read_ruleset(piece.file.text.encode(), piece.source.name)
+            except NothingError:
+                found.append(ReadListing(piece, None))
+            else:
+                found.append(ReadListing(piece, ruleset))
+    return tuple(found)
+
+
+def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dump]) -> NftListing | None:
     """Return the tables that listings of a node show, as far as packets of a family meet them; None for none.
 
     One that shows all tables goes before those that show some. What a dump of iptables-nft has is
     not asked again.
     """
-    from iptviz.nft.read import read_ruleset
-
-    own = [piece for piece in pieces if piece.kind == "nft" and piece.namespace is None]
-    whole = [piece for piece in own if not piece.partial]
+    own = [(one.piece, one.ruleset) for one in listings if one.ruleset is not None]
+    whole = [one for one in own if not one[0].partial]
     found: Ruleset | None = None
     name = ""
-    for piece in whole[:1] or own:
-        read = read_ruleset(piece.file.text.encode(), piece.source.name)
+    for piece, ruleset in whole[:1] or own:
         if found is None:
-            found, name = read, piece.source.name
+            found, name = ruleset, piece.source.name
         else:
-            found.tables |= {key: table for key, table in read.tables.items() if key not in found.tables}
+            found = _joined(found, ruleset)
             name = f"{name}, {piece.source.name}"
     if found is None:
         return None
@@ -177,3 +210,12 @@ def listing_of(pieces: Iterable[Evidence], family: str, dumps: Iterable[Dump]) -
     ]
     listing = NftListing(found, name, family, elsewhere)
     return listing if listing.tables else None
+
+
+def _joined(one: Ruleset, other: Ruleset) -> Ruleset:
+    """Return the tables of two rule sets; of a table in both, that of the first."""
+    joined = Ruleset(one.form, one.version)
+    joined.tables = other.tables | one.tables
+    joined.remarks = [*one.remarks, *other.remarks]
+    joined.notes = [*one.notes, *other.notes]
+    return joined

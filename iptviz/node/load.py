@@ -32,6 +32,9 @@ _BEGINNINGS: dict[bytes, tuple[bytes, ...]] = {
 }
 
 
+_HOW_TO_SAVE = "capture a dump with: sudo iptables-save > FILE (on the node)"
+
+
 class FoundIn(NamedTuple):
     """What is in files and bundles: dumps, numbered from 1, evidence of other kinds, and what kept others away.
 
@@ -122,7 +125,7 @@ def load_node(
     return Snapshot(dumps, chosen.evidence, name=chosen.name, problems=found.problems)
 
 
-def _listed(found: FoundIn, node: str | None) -> Snapshot | None:
+def _listed(found: FoundIn, wanted: str | None) -> Snapshot | None:
     """Return the node that a listing of nft tells of; None without any.
 
     Raises:
@@ -135,8 +138,11 @@ def _listed(found: FoundIn, node: str | None) -> Snapshot | None:
 
     names = dict.fromkeys(piece.node for piece in own if piece.kind == "nft")
     groups = [Group(name, (), tuple(piece for piece in own if piece.node in {name, None})) for name in names]
-    chosen = choose_node(groups, found.name, node)
-    return Snapshot((), chosen.evidence, name=chosen.name, problems=found.problems)
+    chosen = choose_node(groups, found.name, wanted)
+    node = Snapshot((), chosen.evidence, name=chosen.name, problems=found.problems)
+    if all(listing.ruleset is None for listing in node.listings):
+        node.nothing = nothing_in(found)
+    return node
 
 
 def _numbered(found: FoundIn, number: int, node: str | None) -> Snapshot:
@@ -253,7 +259,7 @@ def _nft_alone(source: Source) -> list[Evidence]:
 def _evidence_in(source: Source) -> list[Section]:
     from iptviz.node.sections import sections_of
 
-    return [section for section in sections_of(source.data, source.inside) if section.kind]
+    return [section for section in sections_of(source.data, source.inside or source.path) if section.kind]
 
 
 def is_wanted(path: str, data: bytes) -> bool:
@@ -286,6 +292,8 @@ def nothing_in(found: FoundIn) -> DumpError:
         return found.problems[0]
     if [piece.kind for piece in found.evidence] == ["nft"] and not found.evidence[0].source.inside:
         source = found.evidence[0].source
+        if not source.data.strip():
+            return NothingError("file is empty", where=source.name, hint=_HOW_TO_SAVE)
         return no_dump_error(read_text(source.data), source.name)
     first: dict[str, Evidence] = {}
     for piece in found.evidence:
@@ -294,7 +302,7 @@ def nothing_in(found: FoundIn) -> DumpError:
     return DumpError(
         f"no iptables rules found, only {held}" if held else "no iptables rules found",
         where=found.name,
-        hint="capture a dump with: sudo iptables-save > FILE (on the node)",
+        hint=_HOW_TO_SAVE,
     )
 
 
@@ -303,6 +311,8 @@ def _held(piece: Evidence) -> str:
     from iptviz.node.kinds import KINDS
 
     label = KINDS[piece.kind].label
+    if not piece.line_count:
+        label = f"an empty {label}"
     if piece.kind == "table names":
         label = f"the names of iptables-legacy tables: {', '.join(piece.file.text.split())}"
     return f"{label} ({piece.source.inside.rpartition('/')[2] or f'line {piece.section.line}'})"

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from iptviz.dump.model import Dump
     from iptviz.ipset.saved import IpSet
     from iptviz.node.evidence import Evidence
-    from iptviz.node.listing import NftListing
+    from iptviz.node.listing import NftListing, ReadListing
     from iptviz.supplied.conntrack import TrackedConnections
     from iptviz.supplied.files import FileArgument
     from iptviz.supplied.interface_addresses import ByInterface
@@ -46,6 +46,7 @@ class Snapshot:
     """A node: `dumps`, the one that is obviously meant first, and `evidence` of other kinds.
 
     `problems` are files that could not be read. `shows_nft` says whether listings of nft are as nft wrote them.
+    `nothing` is the error for a node of which there are no rules at all, but a listing of nft that shows none.
     What the evidence says is read when it is asked for; None means that there is none of that kind, and what
     could not be read of it is added to `evidence_problems`.
     """
@@ -57,12 +58,14 @@ class Snapshot:
         *,
         name: str | None = None,
         problems: Iterable[DumpError] = (),
+        nothing: DumpError | None = None,
     ) -> None:
         """Take the node's dumps, and what else there is: without dumps, a listing of nft is among that."""
         self.dumps = tuple(dumps)
         self.evidence = tuple(evidence)
         self._name = name
         self.problems = tuple(problems)
+        self.nothing = nothing
         self.shows_nft = True
         self.evidence_problems: list[DumpError] = []
         self._read: dict[str, tuple[Any, ...]] = {}
@@ -86,7 +89,7 @@ class Snapshot:
 
     def without_dumps(self) -> DumpError:
         """Return what keeps questions from a node of which there is a listing of nft alone."""
-        return DumpError(
+        return self.nothing or DumpError(
             "only a listing of nft: services of nftables mode are not read yet",
             where=self.listed_in,
             hint="iptviz packet follows packets through it",
@@ -102,18 +105,23 @@ class Snapshot:
         return tuple(dump for dump in self.dumps if family in {None, dump.family}) or self.dumps
 
     def listing(self, family: str) -> NftListing | None:
-        """Return the tables of nft that packets of a family meet and that no dump has; None where there are none.
-
-        Raises:
-            DumpError: a listing cannot be read.
-        """
+        """Return the tables of nft that packets of a family meet and that no dump has; None without any."""
         if not self.shows_nft or not any(piece.kind == "nft" for piece in self.evidence):
             return None
         if family not in self._listings:
             from iptviz.node.listing import listing_of
 
-            self._listings[family] = listing_of(self.evidence, family, self.dumps)
+            self._listings[family] = listing_of(self.listings, family, self.dumps)
         return self._listings[family]
+
+    @cached_property
+    def listings(self) -> tuple[ReadListing, ...]:
+        """What is in each listing of nft, be it nothing; none where they are not as nft wrote them."""
+        if not self.shows_nft or not any(piece.kind == "nft" for piece in self.evidence):
+            return ()
+        from iptviz.node.listing import read_listings
+
+        return read_listings(self.evidence)
 
     # --- what the evidence says --------------------------------------------------------------------------
 
@@ -255,7 +263,9 @@ class Snapshot:
         for piece in pieces:
             READERS["pods"](piece)
         others = (piece for piece in self.evidence if piece.kind != "pods")
-        return Snapshot(self.dumps, (*others, *pieces), name=self._name, problems=self.problems)
+        return Snapshot(
+            self.dumps, (*others, *pieces), name=self._name, problems=self.problems, nothing=self.nothing
+        )
 
     # --- tables that no dump shows -----------------------------------------------------------------------
 
@@ -323,11 +333,11 @@ def as_snapshot(node: Dump | Snapshot, *, listed: bool = False) -> Snapshot:
     """Return a node of which a dump is all that there is, as one; `listed`: a listing of nft will do, too.
 
     Raises:
-        DumpError: there is such a listing and no dump.
+        DumpError: there is such a listing and no dump, or a listing without any table.
     """
     if not isinstance(node, Snapshot):
         return Snapshot((node,))
-    if not (listed or node.dumps):
+    if not node.dumps and (node.nothing or not listed):
         raise node.without_dumps()
     return node
 

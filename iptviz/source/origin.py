@@ -222,7 +222,7 @@ def _checked(found: FoundTexts, name: str, asked: _Asked) -> FoundTexts:
         )
     for source in found.sources:
         if not source.inside:
-            _refuse_what_is_no_text(source)
+            _refuse_what_is_no_text(source, asked)
     return found
 
 
@@ -273,9 +273,11 @@ def _members(members: Iterator[Member], name: str, sign: str) -> Iterator[Source
         yield Source(full, member.path, member.data, member.modified, member.damage)
 
 
-def _refuse_what_is_no_text(source: Source) -> None:
-    """Raise DumpError for empty input and for known binary formats."""
+def _refuse_what_is_no_text(source: Source, asked: _Asked) -> None:
+    """Raise DumpError for empty input and for known binary formats; an empty file may be wanted by its name."""
     if not source.data or source.data.isspace():
+        if asked(source.path, source.data):
+            return
         raise NothingError("file is empty", where=source.name, hint=_HOW_TO_SAVE)
     for magic, what in _NO_DUMPS.items():
         if source.data.startswith(magic):

@@ -8,8 +8,11 @@ import iptviz
 from iptviz.checks.era import era_remark
 from iptviz.checks.wording import sentence, sentences
 from iptviz.kube.era import era_of
-from iptviz.kube.mode import Mode, mode_of
+from iptviz.kube.mode import Mode, mode_of, mode_of_listing
+from iptviz.kube.nftables.own import has_services, own_table
+from iptviz.node.listing import NftListing
 from tests.conftest import FIXTURES
+from tests.nft.told import listing, ruleset_of
 
 USERSPACE = """*nat
 :PREROUTING ACCEPT [0:0]
@@ -112,3 +115,67 @@ def test_a_node_in_userspace_mode_is_not_said_to_have_no_kube_proxy() -> None:
         assert "kube-proxy runs or ran in userspace mode (line 3)" in text
         assert "endpoints are not in iptables" in text
         assert "does not run" not in text
+
+
+def told_by(text: str | bytes, family: str = "ipv4") -> Mode | None:
+    return mode_of_listing(NftListing(ruleset_of(text), "ruleset.nft", family))
+
+
+@pytest.mark.parametrize(
+    "name", ["every-1.29", "every-1.30", "every-1.34", "every-1.36", "every-1.37", "mixed-node"]
+)
+def test_a_listing_tells_of_nftables_mode(name: str) -> None:
+    text = listing(f"{name}.listing")
+    found = told_by(text)
+    assert found is not None
+    assert (found.name, found.table) == ("nftables", "ip kube-proxy")
+    assert text.splitlines()[(found.line or 0) - 1] == b"table ip kube-proxy {"
+    table = own_table(ruleset_of(text), "ipv4")
+    assert table is not None
+    assert has_services(table)
+
+
+SKELETON = """table ip6 kube-proxy {
+	map service-ips {
+		type ipv6_addr . inet_proto . inet_service : verdict
+	}
+
+	chain services {
+		ip6 daddr . meta l4proto . th dport vmap @service-ips
+	}
+
+	chain nat-prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		jump services
+	}
+
+	chain service-2QRHZV4L-default/kubernetes/tcp/https {
+	}
+}
+"""
+
+
+def test_a_table_without_services_is_of_that_mode_too() -> None:
+    """Where a cluster has one family alone; the empty chain is of a service that is gone."""
+    table = own_table(ruleset_of(SKELETON), "ipv6")
+    assert table is not None
+    assert not has_services(table)
+    assert told_by(SKELETON, "ipv6") == Mode("nftables", 1, "ip6 kube-proxy")
+    assert told_by(SKELETON) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "table ip kube-proxy {\n}\n",
+        "table ip kube-proxy {\n\tchain mine {\n\t\taccept\n\t}\n}\n",
+        "table ip mine {\n\tchain services {\n\t\taccept\n\t}\n}\n",
+        "table inet kube-proxy {\n\tchain services {\n\t\taccept\n\t}\n}\n",
+    ],
+)
+def test_other_tables_tell_of_no_mode(text: str) -> None:
+    assert told_by(text) is None
+
+
+def test_json_tells_of_the_mode_without_a_line() -> None:
+    assert told_by(listing("every-1.36.json")) == Mode("nftables", None, "ip kube-proxy")

@@ -10,7 +10,7 @@ import pytest
 
 from iptviz import packet, trace
 from iptviz.errors import DumpError
-from iptviz.node.load import load_node
+from iptviz.node.load import load, load_node
 from iptviz.questions.sources import sources
 from tests.node import texts
 from tests.node.layouts import LAYOUTS, write
@@ -178,8 +178,8 @@ EXPECTED = {
 }
 WITHOUT_RULES = {
     "sos_legacy_without_rules": (
-        "no iptables rules found, only the names of iptables-legacy tables: mangle, filter, nat (ip_tables_names),"
-        " ip addr (ip_-d_address), ip route (ip_route_show_table_all), sysctl -a (sysctl_-a), ipvsadm -Ln (ipvsadm_-Ln)"
+        "no iptables rules found, only an empty nft list ruleset (nft_list_ruleset),"
+        " the names of iptables-legacy tables: mangle, filter, nat (ip_tables_names), ip addr (ip_-d_address), ip route (ip_route_show_table_all), sysctl -a (sysctl_-a), ipvsadm -Ln (ipvsadm_-Ln)"
     ),
     "talos": (
         "no iptables rules found in its files: 192.168.1.11/resources/addressstatuses.net.talos.dev.yaml,"
@@ -307,7 +307,7 @@ def test_of_several_nodes_one_is_asked_for(layout: str, paths: dict[str, str]) -
 @pytest.mark.parametrize("layout", WITHOUT_RULES)
 def test_a_bundle_without_rules_says_what_it_holds(layout: str, paths: dict[str, str]) -> None:
     with pytest.raises(DumpError) as caught:
-        load_node(paths[layout])
+        load(paths[layout])
     assert (caught.value.where, caught.value.what) == (paths[layout], WITHOUT_RULES[layout])
     assert "iptables-save > FILE" in caught.value.hint
 

@@ -120,7 +120,8 @@ def test_an_error_text_is_no_evidence(tmp_path: Path) -> None:
     }
     path = write(Bundle("diags.tar.gz", {**errors, "nodes/node-1/iptables-save.txt": texts.NFT}), tmp_path)
     done = CliRunner().invoke(app, ["sources", "--json", path])
-    assert json.loads(done.stdout)["evidence"] == []
+    (listing,) = json.loads(done.stdout)["evidence"]
+    assert (listing["kind"], listing["used"]) == ("nft", False)
     assert conditions(asked(path, *PACKET)) == {"endpoint-local"}
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from iptviz.kube.nftables.names import is_of_service
+from iptviz.kube.nftables.own import has_services, own_table
 from iptviz.nft.expressions import Meta
 from iptviz.nft.statements import Assign, Match, Nat, Verdict
 from iptviz.records import NamedTuple
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from iptviz.nft.model import Rule, Ruleset, SetOrMap, Table
     from iptviz.node.listing import NftListing
     from iptviz.rules.form import CompiledRule
-
-NAME = "kube-proxy"
-FAMILIES = {"ipv4": "ip", "ipv6": "ip6"}
 
 SERVICE_IPS, NODE_PORTS = "service-ips", "service-nodeports"
 NO_ENDPOINTS, NO_ENDPOINTS_AT_PORTS = "no-endpoint-services", "no-endpoint-nodeports"
@@ -119,9 +117,8 @@ class ProxyTable:
 
     @property
     def keeps_services(self) -> bool:
-        """Whether a map has an element: kube-proxy has written services."""
-        maps = (SERVICE_IPS, NODE_PORTS, NO_ENDPOINTS, NO_ENDPOINTS_AT_PORTS)
-        return any(next(iter(self.elements(name)), None) is not None for name in maps)
+        """Whether kube-proxy has written services."""
+        return has_services(self.nft)
 
     @cached_property
     def masquerade_bits(self) -> int:
@@ -161,5 +158,5 @@ def proxy_table(listing: NftListing) -> ProxyTable | None:
 
 def table_in(ruleset: Ruleset, family: str) -> ProxyTable | None:
     """Return kube-proxy's table for packets of a family; None where there is none."""
-    found = ruleset.table(FAMILIES[family], NAME)
+    found = own_table(ruleset, family)
     return None if found is None else ProxyTable(found, family)

@@ -1,0 +1,55 @@
+"""The tables of nft that kube-proxy writes, one for each family of addresses: what of them is there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.nft.model import Chain, Ruleset, Table
+
+NAME = "kube-proxy"
+"""What kube-proxy calls its tables."""
+
+FAMILIES = {"ipv4": "ip", "ipv6": "ip6"}
+"""The family of the table for each family of addresses."""
+
+DISPATCHER = "services"
+"""The chain that leads to services."""
+
+HOOKS = ("nat-prerouting", "nat-output")
+"""The base chains that lead to the dispatcher."""
+
+_OWN = (DISPATCHER, *HOOKS, "nat-postrouting", "masquerading")
+"""Chains that every release writes, whether there are services or not."""
+
+MAPS = ("service-ips", "service-nodeports", "no-endpoint-services", "no-endpoint-nodeports")
+"""The maps of which one has each address and port of a service."""
+
+_OF_SERVICES = ("service-", "local-", "external-", "firewall-", "endpoint-")
+
+
+def own_table(ruleset: Ruleset, family: str) -> Table | None:
+    """Return kube-proxy's table for `ipv4` or `ipv6`; None where there is none."""
+    return ruleset.table(FAMILIES[family], NAME)
+
+
+def is_written(table: Table) -> bool:
+    """Whether a table of that name has chains as kube-proxy writes them, be it one alone."""
+    return any(name in table.chains for name in _OWN) or any(True for _ in chains_of_services(table))
+
+
+def chains_of_services(table: Table) -> Iterator[Chain]:
+    """Yield the chains of services and their endpoints; what a service had that is gone is there for a while."""
+    yield from (
+        chain for name, chain in table.chains.items() if "/" in name and name.startswith(_OF_SERVICES)
+    )
+
+
+def has_services(table: Table) -> bool:
+    """Whether a map has an address or a port of a service, or a chain of one has rules."""
+    maps = (table.sets[name] for name in MAPS if name in table.sets)
+    return any(found.has_elements for found in maps) or any(
+        chain.has_rules for chain in chains_of_services(table)
+    )
