@@ -9,6 +9,7 @@ from tests.kernel.attempts import NODE
 from tests.kernel.judge import NEVER, answers_at
 from tests.kernel.nft_nodes import try_again
 from tests.kernel.ways import Comparison, Setting
+from tests.nftproxy.truth import Frontend, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -20,19 +21,12 @@ if TYPE_CHECKING:
     from tests.kernel.crossroads import Crossroads
     from tests.kernel.nft_nodes import Tried
     from tests.kernel.site import Site
-    from tests.nftproxy.truth import Frontend
 
 _KNOWN = {
     "net.ipv4.conf.all.route_localnet": "0", "net.ipv4.conf.all.rp_filter": "0",
     "net.bridge.bridge-nf-call-iptables": "1", "net.bridge.bridge-nf-call-ip6tables": "1",
 }  # fmt: skip
 SETTING = Setting(tuple(_KNOWN.items()))
-
-
-def target_of(frontend: Frontend) -> str:
-    """Return how a frontend is asked for."""
-    address = frontend.address or ""
-    return f"{f'[{address}]' if ':' in address else address}:{frontend.port}/{frontend.protocol}"
 
 
 def said_of(node: Snapshot, frontend: Frontend, client: str, beside: dict[str, Supplied]) -> Shape:

@@ -55,6 +55,12 @@ def frontends_of(service: Service) -> Iterator[Frontend]:
         yield Frontend(NODE_PORT, None, service.node_port, service.protocol)
 
 
+def target_of(frontend: Frontend) -> str:
+    """Return how a frontend is asked for."""
+    address = frontend.address or ""
+    return f"{f'[{address}]' if ':' in address else address}:{frontend.port}/{frontend.protocol}"
+
+
 def met(node: Node, release: str, service: Service, frontend: Frontend, client: Client) -> Met:
     """Say what is documented for `client` at a frontend of a service port."""
     every = service.endpoints
