@@ -16,6 +16,7 @@ import pytest
 
 from iptviz.node.load import load_node
 from tests.kernel.crossroads import crossroads
+from tests.kernel.lab import node as lab_node
 from tests.kernel.nft_judge import disagreements
 from tests.kernel.nft_nodes import (
     is_as_documented,
@@ -25,8 +26,9 @@ from tests.kernel.nft_nodes import (
     try_all,
     unlikely_shares,
 )
+from tests.nft.answers import answers
 from tests.nft.told import ruleset_of, told
-from tests.nftproxy import listed
+from tests.nftproxy import SHAPES, listed
 from tests.nftproxy.random_nodes import random_node
 
 if TYPE_CHECKING:
@@ -70,3 +72,21 @@ def without_merged(text: str) -> dict[str, object]:
 
 
 _RANGES = re.compile(r"chain firewall-\w{8}-|set firewall-allow$")
+
+
+# --- forms of a listing -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("number", "release"), enumerate(SHAPES))
+def test_a_listing_its_json_and_one_of_what_it_loads_get_one_answer(number: int, release: str) -> None:
+    family = (4, 6)[number % 2]
+    asked = random_node(FIRST_SEED // len(SHAPES) * len(SHAPES) + number, family)
+    with lab_node("nft", family) as lab:
+        lab.run("nft", "-f", "-", stdin=listed(asked.node, asked.release))
+        forms = [lab.run("nft", *form, "list", "ruleset") for form in ((), ("-j",))]
+        lab.run("nft", "-f", "-", stdin=f"flush ruleset\n{forms[0]}")
+        forms.append(lab.run("nft", "list", "ruleset"))
+    targets = {f"{one.namespace}/{one.name}" for one in asked.services}
+    text, *others = (answers(form.encode(), targets) for form in forms)
+    assert asked.release == release
+    assert all(other == text for other in others), asked

@@ -21,7 +21,10 @@ def answers(listing: bytes, targets: Iterable[str]) -> dict[str, Any]:
 
 
 def _placeless(part: Any) -> Any:
+    """A part of an answer without places; of several rules that decide alike, the first one is named."""
     if isinstance(part, dict):
+        if part.get("others"):
+            return part["others"]
         return {name: _told(name, one) for name, one in part.items() if name not in PLACES}
     return list(map(_placeless, part)) if isinstance(part, list) else part
 
