@@ -13,13 +13,13 @@ from iptviz.documents.shapes import (
     condition_shape,
     conditions_shape,
     decider_shape,
-    dump_shape,
     findings_shape,
     frontend_form_shape,
     number_shape,
     service_shape,
     several_shape,
     share_shape,
+    source_shape,
 )
 from iptviz.kube.era import NEWEST_KNOWN
 from iptviz.kube.frontends import CHAIN, EXPOSED_KINDS
@@ -39,7 +39,7 @@ def document(result: ServicesResult) -> Shape:
     """Return the document as a dict."""
     return {
         "schema": "iptviz.services.v1",
-        "dump": dump_shape(result.dump, complete=result.dump.complete),
+        "dump": source_shape(result.dump, complete=result.dump.complete),
         **several_shape(result.snapshot),
         "services": list(elements(result)),
         "total": sum(answer.total for answer in result.answers),

@@ -58,7 +58,8 @@ class FrontendAnswer(NamedTuple):
     chains keeps connections from endpoints. `unshared`: the dump does not print by what chance each endpoint is
     chosen, so that shares are not known; those that endpoints have here are no shares. `nat_unseen`: rules of nat
     that are not shown may lead them on. `unread`: a rule that is not understood decides who gets what share.
-    `rounded`: exact shares would have too many digits.
+    `rounded`: exact shares would have too many digits. `kind_untold`: nothing tells an external IP from a load
+    balancer's. `elsewhere` are addresses of endpoints that other clients get, as far as they were looked for.
     """
 
     frontend: Frontend
@@ -80,6 +81,8 @@ class FrontendAnswer(NamedTuple):
     unshared: bool = False
     unread: bool = False
     rounded: bool = False
+    kind_untold: bool = False
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def shares_known(self) -> bool:

@@ -50,6 +50,7 @@ _OF_ALL = (
     Assumption(Condition("fragment", ""), holds=False),
     Assumption(Condition("recent", "any list"), holds=False),
 )
+_AT_LOOPBACK = {"ipv4": "127.0.0.1", "ipv6": "::1"}
 LOOPBACK = {"ipv4": "127.0.0.0/8", "ipv6": "::1"}
 
 
@@ -107,8 +108,9 @@ def is_at_loopback(asked: Asked) -> bool:
 
 
 def on_loopback(asked: Asked) -> Client | None:
-    """Return this node as the client of its own port at the loopback address; None: it has no such port."""
-    if asked.frontend.address is not None:
+    """Return this node as the client of its own port at the loopback address; None: none answers there."""
+    limit = asked.frontend.addresses
+    if asked.frontend.address is not None or (limit and not limit.admits(_AT_LOOPBACK[asked.family])):
         return None
     loopback = _loopback(asked)
     client = _client(asked, "node", loopback)

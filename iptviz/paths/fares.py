@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
-from iptviz.kube.families import POSTROUTING, SOURCE_RANGES
+from iptviz.kube.families import POSTROUTING, PROXY_TABLES, SOURCE_RANGES
+from iptviz.kube.nftables.names import FIREWALL, read_chain
 from iptviz.kube.refusals import is_own_refusal
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import is_singled_out, names_one, reaches, singling
-from iptviz.paths.shared import SharedPaths, Translation
+from iptviz.paths.shared import Found, SharedPaths, Translation
 from iptviz.paths.surroundings import DumpSurroundings
 from iptviz.paths.survey import Evidence, Survey
 from iptviz.paths.unseen_nat import with_unseen_nat
@@ -184,6 +185,20 @@ def reached_in(
     single clients is told.
     """
     shared = SharedPaths(Survey(DumpSurroundings(rules.dump), evidence, by_decider=by_decider), rules, known)
+    return reached_by(shared, ports, by_decider=by_decider)
+
+
+class FindsPaths(Protocol):
+    """What finds the paths of frontends of one source of rules."""
+
+    def of(self, answer: FrontendAnswer) -> Found:
+        """Return what is found of a frontend."""
+
+
+def reached_by(
+    shared: FindsPaths, ports: Iterable[ServicePort], *, by_decider: bool = False
+) -> tuple[tuple[Reached, ...], ...]:
+    """Return the same, by what finds the paths."""
     looking = _Looking(shared, by_decider=by_decider)
     return tuple(tuple(map(looking.at, port.answers)) for port in ports)
 
@@ -191,7 +206,7 @@ def reached_in(
 class _Looking:
     """Looks at many frontends; what is said of one is said of all that are found alike."""
 
-    def __init__(self, shared: SharedPaths, *, by_decider: bool) -> None:
+    def __init__(self, shared: FindsPaths, *, by_decider: bool) -> None:
         self._shared = shared
         self._by_decider = by_decider
         self._fares: dict[int, tuple[Fare, ...]] = {}
@@ -326,7 +341,7 @@ def _is_marked_for(one: Assumption) -> bool:
 
 def is_own_masquerade(by: Decider) -> bool:
     """Whether a rule is that with which kube-proxy masquerades; up to 1.1 it stands in POSTROUTING itself."""
-    return by.chain == POSTROUTING or _REQUIRING_SNAT in by.text
+    return by.chain == POSTROUTING or by.table in PROXY_TABLES or _REQUIRING_SNAT in by.text
 
 
 _REQUIRING_SNAT = "kubernetes service traffic requiring SNAT"
@@ -389,12 +404,15 @@ def _failures(answer: FrontendAnswer, entries: Iterable[ClientPaths]) -> Iterato
 def _ended(outcome: str, by: Decider | None) -> Cause:
     if outcome == UNKNOWN:
         return Cause("not known", outcome, by)
-    ranged = (
-        by is not None
-        and (by.table, by.chain) == ("filter", SOURCE_RANGES)
-        and is_own_refusal(*by[:2], by.text)
-    )
-    return Cause("source ranges" if ranged else "rule", outcome, by)
+    return Cause("source ranges" if by is not None and _is_about_sources(by) else "rule", outcome, by)
+
+
+def _is_about_sources(by: Decider) -> bool:
+    """Whether a rule refuses who is in none of a load balancer's source ranges."""
+    if by.table in PROXY_TABLES:
+        own = read_chain(by.chain)
+        return own is not None and own.kind == FIREWALL
+    return (by.table, by.chain) == ("filter", SOURCE_RANGES) and is_own_refusal(*by[:2], by.text)
 
 
 def _not_rewritten(answer: FrontendAnswer, outcome: str, by: Decider | None) -> Cause:
@@ -404,6 +422,9 @@ def _not_rewritten(answer: FrontendAnswer, outcome: str, by: Decider | None) -> 
     if answer.verdict is None or answer.endpoints or by is None:
         return _ended(outcome, by)
     refusing = answer.verdict.rule
+    if by.table in PROXY_TABLES and outcome == answer.verdict.kind:
+        told = by._replace(chain=refusing.chain, line=refusing.line or None, text=refusing.text)
+        return Cause("no local endpoints" if answer.local_only else "no endpoints", outcome, told)
     if (outcome, by.table, by.chain) != (answer.verdict.kind, refusing.table.name, refusing.chain):
         return _ended(outcome, by)
     comment = read_comment(refusing.comment)

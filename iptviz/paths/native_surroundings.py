@@ -60,10 +60,7 @@ class NativeSurroundings(NamedTuple):
                 yield from filter(None, map(network_of, keys))
 
     def service_ips(self, own: Frontend) -> list[Network]:
-        """Return those that the map of services has, which is asked before that of node ports, and all cluster IPs.
-
-        The networks of these are told by the rule that drops what comes to no service of theirs.
-        """
+        """Return those that the map of services has: it is asked before that of node ports."""
         if own.port is None:
             return []
         found = Frontends(self.table).with_text(f". {own.port}", SERVICE_IPS)

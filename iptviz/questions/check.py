@@ -10,6 +10,7 @@ from iptviz.checks.examined import Examined
 from iptviz.checks.finding import CERTAIN, SEVERITIES, distinct, findings_among
 from iptviz.checks.registry import examine
 from iptviz.checks.sync import emptiness
+from iptviz.dump.model import Dump
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.hooks import granted_of
 from iptviz.intake.remark import Remark, remark
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item, Withheld
-    from iptviz.dump.model import Dump
     from iptviz.engine.condition import When
     from iptviz.engine.host import Host
     from iptviz.kube.service_ports import ServicePort
@@ -157,7 +157,7 @@ def check(
 
 def check_listed(found: ServicesResult) -> CheckResult:
     """Return what is wrong with a node of which all services are listed: how they fare is not asked once more."""
-    snapshot = found.snapshot or as_snapshot(found.dump)
+    snapshot = found.snapshot or Snapshot([found.dump] if isinstance(found.dump, Dump) else [])
     listed = {id(answer.dump): answer.examined for answer in found.answers}
     stages = _Stages(nobody, len(snapshot.dumps))
     examined = [

@@ -6,6 +6,7 @@ import hashlib
 from itertools import chain, islice
 from typing import TYPE_CHECKING
 
+from iptviz.dump.model import Dump
 from iptviz.errors import TargetError
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.target import parse_target
@@ -20,7 +21,6 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from iptviz.dump.model import Dump
     from iptviz.kube.frontends import Frontend
     from iptviz.node.snapshot import Snapshot
     from iptviz.progress import Progress
@@ -90,7 +90,7 @@ def report(
 
 def report_of(found: ServicesResult, answers: tuple[Answer, ...]) -> ReportResult:
     """Return the report of answers that are there already."""
-    dumps = found.snapshot.dumps if found.snapshot else (found.dump,)
+    dumps = found.snapshot.dumps if found.snapshot else ()
     digests = tuple(hashlib.sha256(bytes(dump)).hexdigest() for dump in dumps)
     return ReportResult(dumps, digests, found, answers, odd=False, left_out=0)
 
@@ -110,7 +110,8 @@ def _odd(found: ServicesResult) -> Iterator[str]:
     """Yield a TARGET for each other service port that something is wrong with."""
     for answer in found.answers:
         for port, reached in zip(answer.services, answer.reached, strict=True):
-            if not fails_unduly(reached) and next(findings_of(answer.dump, port), None):
+            odd = isinstance(answer.dump, Dump) and next(findings_of(answer.dump, port), None)
+            if odd and not fails_unduly(reached):
                 yield from _target(port.usual.frontend)
 
 

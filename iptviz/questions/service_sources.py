@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from iptviz.dump.model import Dump
     from iptviz.kube.nftables.table import ProxyTable
-    from iptviz.node.listing import NftListing, RuleSource
+    from iptviz.node.listing import NftListing
     from iptviz.node.snapshot import Snapshot
 
 _FAMILIES = ("ipv4", "ipv6")
 
 
-def service_sources(node: Snapshot, family: str | None) -> tuple[RuleSource, ...]:
+def service_sources(node: Snapshot, family: str | None) -> tuple[Dump | NftListing, ...]:
     """Return the sources of rules for services of a family, of both where it is None.
 
     Those come first that keep services: of a node in nftables mode its listing.

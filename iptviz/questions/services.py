@@ -11,6 +11,7 @@ from iptviz.checks.finding import Finding, findings_among
 from iptviz.checks.services import port_findings, shares_unevenly
 from iptviz.checks.ways import asked_before, collision
 from iptviz.compare.ports.of_rules import forms_of
+from iptviz.dump.model import Dump
 from iptviz.errors import TargetError, near, near_names, quoted
 from iptviz.intake.remark import remark
 from iptviz.kube.dispatching import DispatchingRules
@@ -26,6 +27,7 @@ from iptviz.paths.fares import Reached, fails, reached_in, surely_reached
 from iptviz.paths.likely import likely_fails, usual_clients
 from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.document import document_of
+from iptviz.questions.service_sources import service_sources
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes
 from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
 from iptviz.records import NamedTuple
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.compare.ports.form import PortForm
-    from iptviz.dump.model import Dump
+    from iptviz.node.listing import NftListing, RuleSource
     from iptviz.progress import Progress
     from iptviz.supplied.service_names import Candidate
 
@@ -53,7 +55,7 @@ class ServicesResult(NamedTuple):
     `missed` says that no service of any dump has the namespace or the endpoint that was asked for.
     """
 
-    dump: Dump
+    dump: RuleSource
     services: tuple[ServicePort, ...]
     total: int
     notes: tuple[Item, ...]
@@ -76,7 +78,7 @@ class ServicesResult(NamedTuple):
         """The places of the services that usual clients may not reach, and that do not surely fail."""
         if self.examined is None:
             return []
-        usual = usual_clients(self.dump, self.examined.evidence.host)
+        usual = usual_clients(self.examined.dump, self.examined.evidence.host)
         return [place for place, port in enumerate(self.reached) if likely_fails(port, usual)]
 
     @property
@@ -165,7 +167,7 @@ def services(
         raise TargetError(
             f"cannot sort by {quoted(sort)}", hint=f"{near(sort, SORTS)}sort by {', '.join(SORTS)}"
         )
-    snapshot = as_snapshot(dump).with_pods(pods)
+    snapshot = as_snapshot(dump, listed=True).with_pods(pods)
     listed = read_file(names, read_service_names) or ()
     wanted = _Wanted(
         namespace,
@@ -177,15 +179,20 @@ def services(
         published=published,
         beside=Beside("", addresses, routes, ipset, recent, sysctl).once(),
     )
-    share = 1 / len(snapshot.dumps)
+    sources = service_sources(snapshot, None)
+    if not sources:
+        raise snapshot.without_dumps()
+    share = 1 / len(sources)
     answers = [
-        _services(snapshot, each, wanted, listed, part_of(progress, place * share, (place + 1) * share))
-        for place, each in enumerate(snapshot.dumps)
+        _answered(snapshot, each, wanted, listed, part_of(progress, place * share, (place + 1) * share))
+        for place, each in enumerate(sources)
     ]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
     missed = first.missed if all(answer.missed for answer in answers) else ()
-    notes: list[Item] = [*first.notes, *backends(snapshot, first.dump)]
-    if first.total:
+    notes: list[Item] = [*first.notes]
+    if isinstance(first.dump, Dump):
+        notes += backends(snapshot, first.dump)
+    if first.total and isinstance(first.dump, Dump):
         notes += _other_families(snapshot, first.dump)
     return first._replace(snapshot=snapshot, others=tuple(others), notes=tuple(notes), missed=missed)
 
@@ -226,6 +233,19 @@ class _Wanted(NamedTuple):
         )
 
 
+def _answered(
+    node: Snapshot,
+    source: Dump | NftListing,
+    asked: _Wanted,
+    names: Sequence[Candidate],
+    progress: Progress,
+) -> ServicesResult:
+    """Return what one source of rules says; chains of nft bear the names of services: no list is needed."""
+    if isinstance(source, Dump):
+        return _services(node, source, asked, names, progress)
+    return _listed(node, source, asked, progress)
+
+
 def _services(
     node: Snapshot, dump: Dump, asked: _Wanted, names: Sequence[Candidate], progress: Progress
 ) -> ServicesResult:
@@ -233,13 +253,7 @@ def _services(
     progress("reading services", 0.0)
     rules = DispatchingRules(dump)
     found = service_ports(rules, Naming(dump, names))
-    wanted = list(filter(asked.includes, found))
-    missed = list(_absent_namespace(found, asked.namespace))
-    if asked.endpoint is not None:
-        led = list(_leading_to(found, asked.endpoint))
-        missed += [] if led else [remark("endpoint-absent", typed=asked.endpoint)]
-        wanted = [service_port for service_port in wanted if service_port in led]
-    wanted.sort(key=SORTS[asked.sort])
+    wanted, missed = _chosen(found, asked)
     others = tuple(published_ports(dump)) if asked.published else ()
     notes = tuple(_notes(node, rules, found))
     evidence = evidence_of(node, dump.family, asked.beside)
@@ -256,6 +270,42 @@ def _services(
         snapshot=node,
         missed=tuple(missed),
         forms=forms_of(dump, wanted, reached),
+    )
+    return _failing(result) if asked.failing else result
+
+
+def _chosen(found: list[ServicePort], asked: _Wanted) -> tuple[list[ServicePort], list[Item]]:
+    """Return the service ports that are asked for, in their order, and what none of them has."""
+    wanted = list(filter(asked.includes, found))
+    missed = list(_absent_namespace(found, asked.namespace))
+    if asked.endpoint is not None:
+        led = list(_leading_to(found, asked.endpoint))
+        missed += [] if led else [remark("endpoint-absent", typed=asked.endpoint)]
+        wanted = [service_port for service_port in wanted if service_port in led]
+    wanted.sort(key=SORTS[asked.sort])
+    return wanted, missed
+
+
+def _listed(node: Snapshot, listing: NftListing, asked: _Wanted, progress: Progress) -> ServicesResult:
+    """Return what a listing of nft says."""
+    from iptviz.questions.native_services import era_of_listing, forms_at, notes_of, ports_in, reached_at
+
+    progress("reading services", 0.0)
+    found = ports_in(listing)
+    wanted, missed = _chosen(found, asked)
+    evidence = evidence_of(node, listing.family, asked.beside)
+    reached = reached_at(listing, stepwise(wanted, FOLLOWING, progress, _READ, 1.0), evidence)
+    ports = tuple(wanted)
+    result = ServicesResult(
+        listing,
+        ports,
+        len(found),
+        tuple(notes_of(listing, found)),
+        era_of_listing(listing),
+        reached=reached,
+        snapshot=node,
+        missed=tuple(missed),
+        forms=forms_at(ports, reached),
     )
     return _failing(result) if asked.failing else result
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding, Item
     from iptviz.compare.ports.differences import PortChanges
     from iptviz.kube.observed import Observation
-    from iptviz.node.listing import RuleSource
+    from iptviz.node.listing import NftListing, RuleSource
     from iptviz.paths.model import FrontendPaths
     from iptviz.paths.survey import Evidence
     from iptviz.questions.pod_targets import AskedPod
@@ -162,7 +162,7 @@ def trace(
     return first._replace(snapshot=snapshot, others=tuple(others))
 
 
-def _sources(node: Snapshot, family: str | None) -> tuple[RuleSource, ...]:
+def _sources(node: Snapshot, family: str | None) -> tuple[Dump | NftListing, ...]:
     """Return where rules tell of services.
 
     Raises:
@@ -178,13 +178,10 @@ def _sources(node: Snapshot, family: str | None) -> tuple[RuleSource, ...]:
     return found
 
 
-def _traced_in(listing: RuleSource, target: str) -> TraceResult:
+def _traced_in(listing: NftListing, target: str) -> TraceResult:
     """Return what a listing of nft says."""
-    from iptviz.node.listing import NftListing
-    from iptviz.questions.native_trace import traced_in
+    from iptviz.questions.native_trace import traced_in  # most sources are dumps
 
-    if not isinstance(listing, NftListing):
-        raise TypeError(listing)
     found, services, siblings, notes = traced_in(listing, target)
     return TraceResult(listing, target, services, found.wanted, siblings, _said_once(notes))
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from iptviz.checks.finding import Item
-    from iptviz.dump.model import Dump
     from iptviz.engine.condition import When
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
@@ -104,9 +103,10 @@ def dumps_label(dumps: Sequence[RuleSource], *, complete: bool) -> str:
     return " + ".join(labels)
 
 
-def short_dump_label(dump: Dump) -> str:
-    """Return which of a node's dumps it is: its number, family and backend."""
-    return " ".join(filter(None, (f"{dump.number}:", dump.family, dump.backend)))
+def short_dump_label(dump: RuleSource) -> str:
+    """Return which of a node's dumps it is, its number, family and backend; of a listing of nft its family."""
+    number = "nft:" if dump.number is None else f"{dump.number}:"
+    return " ".join(filter(None, (number, dump.family, dump.backend if dump.number is not None else None)))
 
 
 def other_dump_label(dump: RuleSource) -> str:

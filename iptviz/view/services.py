@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from iptviz.checks.era import era_remark
 from iptviz.checks.ports import lines_taking
 from iptviz.checks.wording import sentence
+from iptviz.dump.model import Dump
 from iptviz.engine.condition import clauses
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.fares import fails, surely_reached
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Finding
     from iptviz.compare.ports.form import FrontendForm, PortForm
-    from iptviz.dump.model import Dump
     from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.era import Era
     from iptviz.kube.published import PublishedPort
+    from iptviz.node.listing import RuleSource
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.services import ServicesResult
     from iptviz.view.nodes import CellKind, Mood
@@ -265,12 +266,16 @@ def _facts(result: ServicesResult, found: Sequence[Finding] | None) -> Iterator[
         yield from cause_facts(result.answers)
         yield from found_facts(found)
     for answer in result.answers:
-        of = f" of dump {answer.dump.number}" if result.others else ""
+        of = _of_source(answer.dump) if result.others else ""
         yield Fact(f"kube-proxy{of}", printable(_era(answer.era)), kind="era")
         if masquerade := _masquerade(answer):
             # Rules of others may do so, too: trace names them.
             said = f"by kube-proxy's chains: {printable(masquerade)}{_of_marks(answer.dump)}"
             yield Fact(f"SNAT{of}", said, kind="masquerade")
+
+
+def _of_source(source: RuleSource) -> str:
+    return " of the nft listing" if source.number is None else f" of dump {source.number}"
 
 
 def _era(era: Era) -> str:
@@ -279,9 +284,9 @@ def _era(era: Era) -> str:
     return said + (f" (evidence: {evidence})" if evidence and not era.mixed else "")
 
 
-def _of_marks(dump: Dump) -> str:
+def _of_marks(dump: RuleSource) -> str:
     """Return that connections are marked so, and no more is known, where the dump does not print marks."""
-    nat = dump.tables.get("nat")
+    nat = dump.tables.get("nat") if isinstance(dump, Dump) else None
     return (
         " (marked only; the rule that matches the mark is not printed)"
         if nat and rule_table(nat).unprinted.marks()

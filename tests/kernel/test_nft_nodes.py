@@ -77,7 +77,7 @@ _RANGES = re.compile(r"chain firewall-\w{8}-|set firewall-allow$")
 # --- forms of a listing -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("number", "release"), enumerate(SHAPES))
+@pytest.mark.parametrize(("number", "release"), list(enumerate(SHAPES)))
 def test_a_listing_its_json_and_one_of_what_it_loads_get_one_answer(number: int, release: str) -> None:
     family = (4, 6)[number % 2]
     asked = random_node(FIRST_SEED // len(SHAPES) * len(SHAPES) + number, family)

@@ -89,9 +89,10 @@ def listed(*of_port: PathsOfPort, dump: str | bytes = str(TODAY), **options: boo
 
     A tuple of one way is that of every frontend.
     """
-    result = iptviz.services(iptviz.load(dump), **options)  # type: ignore[arg-type]
+    loaded = iptviz.load(dump)
+    result = iptviz.services(loaded, **options)  # type: ignore[arg-type]
     reached = made(result.services, of_port)
-    return result._replace(reached=reached, forms=forms_of(result.dump, result.services, reached))
+    return result._replace(reached=reached, forms=forms_of(loaded, result.services, reached))
 
 
 def made(ports: Sequence[ServicePort], of_port: tuple[PathsOfPort, ...]) -> tuple[tuple[Reached, ...], ...]:

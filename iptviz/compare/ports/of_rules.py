@@ -44,6 +44,14 @@ def port_form(dump: Dump, port: ServicePort, reached: Sequence[Reached] = ()) ->
     return _lacking_in(dump).port(port, reached)
 
 
+def native_forms(
+    ports: Sequence[ServicePort], reached: Sequence[Sequence[Reached]] = ()
+) -> tuple[PortForm, ...]:
+    """Return the forms of service ports of nftables mode, as `forms_of` does: its rules show every policy."""
+    lacking = _Lacking(is_excerpt=False, internal_unseen=False)
+    return tuple(map(lacking.port, ports, reached or ((),) * len(ports)))
+
+
 _POLICY_UNSEEN = releases((21, 23))
 """Up to 1.23 an internal policy Local left no trace but the endpoints that are not there."""
 
@@ -127,13 +135,14 @@ def _endpoints(answer: FrontendAnswer) -> tuple[EndpointForm, ...]:
 def _asks_for_sources(answer: FrontendAnswer) -> bool:
     """Whether a frontend is one of a load balancer whose rules would show source ranges, were there any."""
     frontend = answer.frontend
-    return frontend.kind == "load-balancer-ip" and frontend.rule.table.name == "nat"
+    may_be = frontend.kind == "load-balancer-ip" or answer.kind_untold
+    return may_be and not frontend.is_refused
 
 
 _NOTHING: frozenset[Untold] = frozenset()
 _UNTOLD: tuple[tuple[Callable[[FrontendAnswer], object], frozenset[Untold]], ...] = (
     (lambda answer: answer.frontend.unprinted, frozenset({"port"})),
-    (lambda answer: _is_refused(answer.frontend), frozenset({"kind"})),
+    (lambda answer: answer.kind_untold or _is_refused(answer.frontend), frozenset({"kind"})),
     (lambda answer: answer.unseen, frozenset({"endpoints", "shares"})),
     (lambda answer: answer.nat_unseen, frozenset({"endpoints", "nat"})),
     (lambda answer: answer.unread, frozenset({"endpoints", "shares", "rule"})),
@@ -150,5 +159,5 @@ def _untold(answer: FrontendAnswer) -> frozenset[Untold]:
 
 def _is_refused(frontend: Frontend) -> bool:
     """Whether its rule refuses in filter external IPs and load balancers' alike: see KUBE-EXTERNAL-SERVICES."""
-    at_once = frontend.kind in {"external-ip", "load-balancer-ip"} and frontend.rule.table.name == "filter"
+    at_once = frontend.kind in {"external-ip", "load-balancer-ip"} and frontend.is_refused
     return at_once and frontend.rule.chain != SOURCE_RANGES

@@ -1,1 +1,1 @@
-"""What kube-proxy's tables of nft mean: names of chains, maps of frontends, ways to endpoints, and the release."""
+"""What kube-proxy's tables of nft mean: names of chains, maps of frontends, ways to endpoints, the release."""

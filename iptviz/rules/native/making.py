@@ -102,12 +102,12 @@ class _Making:
     # --- maps ------------------------------------------------------------------------------------------------
 
     def verdicts(self, statement: VerdictMap, tests: Way, _rest: Sequence[Statement]) -> CompiledRule:
-        """Look up what becomes of the packet; elements of a rule's own that end alike are one."""
-        named = isinstance(statement.map, SetReference)
+        """Look up what becomes of the packet."""
 
         def make(way: Way, element: Element, line: int) -> CompiledRule:
             found = element.data if isinstance(element.data, Verdict) else Verdict("continue")
-            own = self._found_at(element, line) if named or line or found.chain else None
+            tells = found.chain or isinstance(statement.map, SetReference)  # what ends alike in a rule is one
+            own = self._found_at(element, line) if tells else None
             return self._made(way, verdict(found), place=own)
 
         return self._made(tests, _ASKING, lookup(statement.key, statement.map, self._scope, make))
