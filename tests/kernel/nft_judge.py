@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from iptviz.node.snapshot import Snapshot
     from iptviz.supplied.files import Supplied
     from tests.kernel.asked_conditions import Shape
-    from tests.kernel.attempts import Fate
     from tests.kernel.crossroads import Crossroads
     from tests.kernel.nft_nodes import Tried
     from tests.kernel.site import Site
@@ -51,7 +50,9 @@ def disagreements(
         said = said_of(node, frontend, client, beside)
         met = [one for one in some if answers_at(said["frontend"], one.fate.attempt.destination)]
         if list(_troubles(said, lab.site, met)):
-            for trouble in _troubles(said, lab.site, try_again(lab, met * 4)):
+            for trouble in _troubles(
+                said, lab.site, try_again(lab, met * (1 if met[0].service.affinity else 4))
+            ):
                 yield f"{target_of(frontend)} {client}: {trouble}"
 
 
@@ -70,6 +71,10 @@ def _apart(one: Tried) -> str:
 
 
 def _troubles(said: Shape, site: Site, some: list[Tried]) -> Iterator[str]:
+    """Yield what disagrees; where clients stay with their endpoint, each counts once among the shares."""
     comparison = Comparison(said["paths"], site, SETTING)
-    fates: list[Fate] = [one.fate for one in some]
-    yield from map(str, comparison.troubles(fates, NEVER))
+    sticky = any(one.service.affinity for one in some)
+    clients = {one.fate.attempt.source: one.fate for one in reversed(some)}
+    if sticky:
+        yield from map(str, comparison.troubles(list(clients.values()), NEVER))
+    yield from map(str, comparison.troubles([one.fate for one in some], 0.0 if sticky else NEVER))

@@ -7,10 +7,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, NamedTuple
 
 from tests.kernel.attempts import NODE as THE_NODE
+from tests.kernel.attempts import Fate
 from tests.kernel.clients_around import attempts
 from tests.kernel.crossroads import LONG_PATIENCE, PATIENCE
 from tests.kernel.site import OUTSIDE, PODS, Site
 from tests.kernel.statistics import chi_square_p
+from tests.nftproxy.names import endpoint_name
 from tests.nftproxy.random_nodes import NODE, pods_of
 from tests.nftproxy.random_nodes import PODS as POD_NETWORK
 from tests.nftproxy.truth import Client, frontends_of, has_node_port, hides, met
@@ -19,7 +21,7 @@ from tests.nftproxy.writer import listed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from tests.kernel.attempts import Attempt, Fate
+    from tests.kernel.attempts import Attempt
     from tests.kernel.crossroads import Crossroads
     from tests.kubeproxy.cluster import Service
     from tests.nftproxy.random_nodes import RandomNode
@@ -64,20 +66,40 @@ def _unheard(node: RandomNode) -> set[tuple[str, int]]:
 def try_all(lab: Crossroads, node: RandomNode) -> list[Tried]:
     """Let clients of all kinds connect to all frontends of a node."""
     asked = [
-        (service, frontend, attempt)
+        Tried(service, frontend, Fate(attempt, 0))
         for service in node.services
         for frontend in frontends_of(service)
         for attempt in _attempts(lab.site, service, frontend)
     ]
-    fates = lab.attempt([attempt for *_, attempt in asked], PATIENCE)
-    return [Tried(service, frontend, fate) for (service, frontend, _), fate in zip(asked, fates, strict=True)]
+    return _tried(lab, asked, PATIENCE)
 
 
 def try_again(lab: Crossroads, some: Iterable[Tried]) -> list[Tried]:
     """Try connections again, with patience."""
-    some = list(some)
-    fates = lab.attempt([one.fate.attempt for one in some], LONG_PATIENCE)
-    return [one._replace(fate=fate) for one, fate in zip(some, fates, strict=True)]
+    return _tried(lab, some, LONG_PATIENCE)
+
+
+def _tried(lab: Crossroads, some: Iterable[Tried], patience: float) -> list[Tried]:
+    """Try all at once, but for services with affinity: at each of their frontends, all clients are new ones."""
+    batches: dict[object, list[Tried]] = {}
+    for one in some:
+        batches.setdefault((one.service, one.frontend) if one.service.affinity else None, []).append(one)
+    done = []
+    for asked in batches.values():
+        _forget(lab, asked[0].service)
+        fates = lab.attempt([one.fate.attempt for one in asked], patience)
+        done += [one._replace(fate=fate) for one, fate in zip(asked, fates, strict=True)]
+    return done
+
+
+def _forget(lab: Crossroads, service: Service) -> None:
+    """Let a service forget which clients stay with which endpoint."""
+    table = "ip" if lab.site.family == 4 else "ip6"
+    names = [endpoint_name("affinity", service, one) for one in service.endpoints if service.affinity]
+    known = lab.nft("list", "sets") if names else ""
+    lines = [f"flush set {table} kube-proxy {name}\n" for name in names if f"set {name} " in known]
+    if lines:
+        lab.nft("-f", "-", stdin="".join(lines))
 
 
 def _attempts(site: Site, service: Service, frontend: Frontend) -> Iterator[Attempt]:

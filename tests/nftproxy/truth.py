@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, NamedTuple
 
+from tests.nftproxy.writer import allowed_sources
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -67,7 +69,7 @@ def met(node: Node, release: str, service: Service, frontend: Frontend, client: 
     local = every[: service.local]
     if frontend.kind == CLUSTER_IP:
         return _inside(node, service, client)
-    denied = frontend.kind == BALANCER_IP and not _admits(service, client)
+    denied = frontend.kind == BALANCER_IP and not _admits(node, service, client)
     if release == "1.29" and not client.node:
         denied = False  # asked when the destination was rewritten already
     # Output of the node met the two checks in the other order up to 1.33.
@@ -116,9 +118,9 @@ def is_known_pod(cluster: Cluster, client: Client) -> bool:
     return cluster.detect != "none" and client.by_pods
 
 
-def _admits(service: Service, client: Client) -> bool:
+def _admits(node: Node, service: Service, client: Client) -> bool:
     """Whether the source ranges of load balancers let a client in."""
-    ranges = [ip_network(one) for one in (*service.source_ranges, *service.load_balancer_ips)]
+    ranges = map(ip_network, allowed_sources(service, node.cluster.node_ip))
     return not service.source_ranges or any(ip_address(client.source) in one for one in ranges)
 
 

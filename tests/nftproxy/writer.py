@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from tests.nftproxy.names import endpoint_name, note_of, service_chain
@@ -159,7 +160,7 @@ class _Port:
     def _source_ranges(self) -> None:
         """Write who may come to load balancers."""
         service, ip = self.service, self.node.ip
-        allowed = [*service.source_ranges, *service.load_balancer_ips]
+        allowed = allowed_sources(service, self.node.cluster.node_ip)
         if not self.shape.comments:
             for address in service.load_balancer_ips:
                 self.table.add("firewall", self._key(address))
@@ -232,6 +233,12 @@ class _Port:
             )  # fmt: skip
             self.table.chain(chain, f"update @{name} {{ {ip} saddr }}")
         self.table.chain(chain, f"meta l4proto {service.protocol} dnat to {_joined(endpoint)}")
+
+
+def allowed_sources(service: Service, node_ip: str) -> tuple[str, ...]:
+    """Return who may come to load balancers; where the node may, so may their addresses, if it has them."""
+    own = any(ip_address(node_ip) in ip_network(one) for one in service.source_ranges)
+    return (*service.source_ranges, *(service.load_balancer_ips if own else ()))
 
 
 def _joined(endpoint: Endpoint) -> str:
