@@ -164,6 +164,16 @@ class ReadListing(NamedTuple):
     ruleset: Ruleset | None
 
     @property
+    def number(self) -> int | None:
+        """No number: it is no dump."""
+        return None
+
+    @property
+    def is_excerpt(self) -> bool:
+        """Whether lines may be missing anywhere: of nft, they are at the end alone."""
+        return False
+
+    @property
     def source(self) -> str:
         """The file, as messages call it."""
         return self.piece.source.name

@@ -191,9 +191,9 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages
     found = _ordered((*_findings(examined, stages), *findings_among(examine_listings(node))))
     asked = tuple(filter(wanted.includes, found))
     below = sum(wanted.is_named(one.id) for one in found) - len(asked)
-    dumps, listings = node.dumps, node.listings
+    dumps = node.dumps
     return CheckResult(
-        dumps[0] if dumps else next((one for one in listings if one.ruleset), listings[0]),
+        _meant(node),
         asked,
         sum(len(one.ports) for one in examined),
         len(found) - len(asked),
@@ -213,6 +213,13 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages
             dict.fromkeys((*joined.from_iterable(map(_own_tables, examined)), *_of_listings(node)))
         ),
     )
+
+
+def _meant(node: Snapshot) -> RuleSource:
+    """Return the dump that is obviously meant; without any, the first listing that shows a table."""
+    if node.dumps or not node.listings:
+        return node.dump
+    return next((one for one in node.listings if one.ruleset), node.listings[0])
 
 
 def _looked_for(node: Snapshot, wanted: Wanted) -> tuple[str, ...]:
