@@ -210,7 +210,7 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages
         ),
         granted=tuple(dict.fromkeys(joined.from_iterable(map(_granted, examined)))),
         nftables=tuple(
-            dict.fromkeys((*joined.from_iterable(map(_own_tables, examined)), *_of_listings(node)))
+            dict.fromkeys((*joined.from_iterable(map(_own_tables, examined)), *_with_services(node)))
         ),
     )
 
@@ -244,17 +244,15 @@ def _granted(one: Examined) -> tuple[str, ...]:
 
 
 def _own_tables(one: Examined) -> tuple[str, ...]:
-    """Return kube-proxy's own nft table of a dump's family, where that has services and the dump has none."""
-    own = own_nft_table(one.dump)
-    return (own,) if not one.ports and own in one.evidence.beyond else ()
+    """Return kube-proxy's own nft table of a dump's family, where the dump has no services and that may have."""
+    own, listed = own_nft_table(one.dump), {table.family for table in own_tables(one.node.listings)}
+    known = one.dump.family in listed or own in one.evidence.beyond
+    return (own,) if not one.ports and known else ()
 
 
-def _of_listings(node: Snapshot) -> Iterator[str]:
-    """Yield kube-proxy's tables of nft that have services, of families of which there is no dump."""
-    families = {dump.family for dump in node.dumps}
-    for own in own_tables(node.listings):
-        if own.family not in families and has_services(own.table):
-            yield f"nft {own.name}"
+def _with_services(node: Snapshot) -> Iterator[str]:
+    """Yield kube-proxy's tables of nft that have services, whatever dumps have."""
+    yield from (f"nft {own.name}" for own in own_tables(node.listings) if has_services(own.table))
 
 
 def _without_services(examined: Sequence[Examined]) -> Iterator[Remark]:
