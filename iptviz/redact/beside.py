@@ -10,9 +10,7 @@ from iptviz.engine.assume import read_assumption
 from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.errors import PacketError, quoted
-from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import to_bytes
-from iptviz.kube.public_names import PUBLIC_NFT_TABLES
 from iptviz.redact.ipsets import Sets
 from iptviz.redact.rules import RuleRedactor
 from iptviz.supplied.conntrack import read_connections
@@ -159,12 +157,6 @@ class Beside:
         settings = ((self._setting(name), value) for name, value in given.items())
         kept = "".join(f"{name} = {value}\n" for name, value in settings if name and value.isdecimal())
         return kept or (NOTHING_OF_USE if given else "")
-
-    def table(self, name: str) -> str:
-        """Return the name of a table: those of iptables stay, and those of programs."""
-        if name in TABLE_NAMES or name in PUBLIC_NFT_TABLES:
-            return name
-        return f"table-{self._redactor.secrets.word('table', name)}"
 
     def services(self, candidates: Iterable[Candidate]) -> str:
         """Return a list of services, one in a line."""

@@ -1,0 +1,68 @@
+"""A listing of nft in pseudonyms, as text or JSON; what holds addresses that must keep their order, or names."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iptviz.nft.cleaned import clean
+from iptviz.nft.json_parts import is_json
+from iptviz.nft.text_reader import TextReader
+from iptviz.redact.native.text import TextWriter
+from iptviz.redact.native.words import NativeWords
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from iptviz.nft.cleaned import Cleaned
+    from iptviz.redact.names import Names
+    from iptviz.redact.secrets import Secrets
+
+_LEFT_OUT = "redacted"
+"""What stands in place of what is none of nft's language: who reads that leaves it out, too."""
+
+_MANAGED = "# Warning: table {} {} is managed by iptables-nft, do not touch!\n"
+_WILDCARD = re.compile(r'"([^"\s*+]{1,15})\*"')
+_SPACED_RANGE = re.compile(r"([0-9a-fA-F:.]{3,45}\]?) - (\[?[0-9a-fA-F:.]{3,45})")
+_JSON_RANGE = re.compile(r'"range":\s*\[\s*"([^"\s]{3,45})",\s*"([^"\s]{3,45})"\s*\]')
+
+
+def written(data: bytes, names: Names, secrets: Secrets) -> str:
+    """Return what nft printed in pseudonyms; lines keep their numbers, and what is not read is not there."""
+    cleaned = clean(data)
+    return "".join(_written(cleaned, NativeWords(names, secrets)))
+
+
+def _written(cleaned: Cleaned, words: NativeWords) -> Iterator[str]:
+    if is_json(cleaned.text):
+        from iptviz.redact.native.json import json_written
+
+        yield from json_written(cleaned.text, words, _LEFT_OUT)
+    else:
+        yield from _text_written(cleaned.text, words)
+    if cleaned.managed:
+        yield "" if cleaned.text.endswith("\n") else "\n"
+    for family, table in sorted(cleaned.managed):
+        yield _MANAGED.format(words.by_kind[""][family], words.names.table(table))
+
+
+def _text_written(text: str, words: NativeWords) -> Iterator[str]:
+    reader, writer = TextReader(text), TextWriter(text, words)
+    reader.read()
+    at = 0
+    for start, end in sorted(reader.left_out):
+        yield from writer.written(at, start)
+        yield _LEFT_OUT + "\n" * text.count("\n", start, end)
+        at = end
+    yield from writer.written(at, len(text))
+
+
+def ranges_of(text: str) -> Iterator[str]:
+    """Yield the ranges of addresses that a listing has as no dump has them, as a dump would."""
+    for pattern in (_SPACED_RANGE, _JSON_RANGE):
+        yield from (f"{found[1]}-{found[2]}" for found in pattern.finditer(text))
+
+
+def wildcards_of(text: str) -> Iterator[str]:
+    """Yield what stands before the `*` of interfaces in a listing."""
+    yield from (found[1] for found in _WILDCARD.finditer(text))

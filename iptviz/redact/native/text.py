@@ -1,0 +1,319 @@
+"""The text of nft in pseudonyms, word by word: what a word is follows from those before it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from iptviz.nft.commands import COMMAND
+from iptviz.nft.spans import HEAD
+from iptviz.nft.tokens import unquoted
+from iptviz.records import NamedTuple
+from iptviz.redact.native.vocabulary import (
+    ALONE,
+    DATA_TYPES,
+    LASTING,
+    PAIRS,
+    SYMBOL_WORDS,
+    TYPES,
+    VOCABULARY,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from iptviz.redact.native.words import NativeWords
+
+_TOKEN = re.compile(
+    r"""([\s\\]*)(
+    \#\ xt_\S+ | \#[^\n]*
+  | "[^"\n]*"?
+  | @(?:ll|nh|th|ih),\d+,\d+
+  | [^\s{},;"=!<>&|^()\#\\]+
+  | == | != | <= | >= | << | >>
+  | [^\s\\]
+    )""",
+    re.VERBOSE,
+)
+_REMARK = re.compile(r"# handle \d{1,19}|# xt_\w{1,40}", re.ASCII)
+
+_HEADED = frozenset("table chain set map meter flowtable counter quota limit secmark synproxy ct".split())
+_VERBS = frozenset("add create insert flush delete destroy nft".split())
+_OBJECT = "text"
+_NAMED_AS = {
+    "table": "table", "chain": "chain", "rule": "chain",
+    **dict.fromkeys(("set", "map", "meter", "element", "flowtable"), "set"),
+}  # fmt: skip
+"""By what a block or a command is about, the kind of its name; others are objects."""
+
+_SETS = frozenset({"set", "map", "meter"})
+
+_NEXT: Mapping[str, tuple[str, ...]] = {
+    "jump": ("chain",), "goto": ("chain",), "comment": ("comment",), "device": ("device",), "meter": ("set",),
+    "xt": ("", "extension"),
+}  # fmt: skip
+"""By a word, the kinds of the words behind it."""
+
+_DATA: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("dnat", "snat", "tproxy"), ("address", "port")),
+    **dict.fromkeys(("redirect", "masquerade"), ("port",)),
+}
+"""By a word, the kinds of the data of a map within its statement."""
+
+_FIB_RESULTS = {"type": "", "check": "", "oif": "device", "oifname": "device"}
+"""What `fib` may tell of addresses, and of what kind that is."""
+
+_TO_DEVICES = {("fwd", "to"), ("dup", "to")}
+"""Words behind which a text in quotes is an interface."""
+
+_Kinds = tuple[str, ...]
+
+
+class _Scope(NamedTuple):
+    """What holds again behind a bracket.
+
+    `key` and `data` are the kinds of what stands there, `inner` is whether that is within brackets of a
+    statement, `block` what kind of block it stands in.
+    """
+
+    key: _Kinds
+    data: _Kinds
+    inner: bool
+    block: str
+
+
+class TextWriter:
+    """Writes one text; `changes` has what words of each kind become."""
+
+    def __init__(self, text: str, words: NativeWords) -> None:
+        self._text = text
+        self._words = words
+        self._changes = words.by_kind
+        self._scopes: list[_Scope] = []
+        self._sets: dict[str, tuple[_Kinds, _Kinds]] = {}
+        self._set = ""
+        self._block = ""
+        self._opening = ""
+        self._inner = False
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin a statement."""
+        self._fresh = True
+        self._expected: list[str] = []
+        self._before = self._last = ""
+        self._key: _Kinds = ()
+        self._data: _Kinds = ()
+        self._compared()
+        self._declares = ""
+        self._quoted = "text"
+        self._mask = ""
+        self._asks_fib = False
+
+    def _compared(self, *kinds: str) -> None:
+        """Expect constants of some kinds, one behind each dot."""
+        self._types: _Kinds = kinds
+        self._at = 0
+        self._spent = False
+
+    def written(self, start: int, end: int) -> Iterator[str]:
+        """Yield what becomes of a part of the text; its blanks and line ends stay."""
+        at = start
+        for found in _TOKEN.finditer(self._text, start, end):
+            blank, token = found.groups()
+            at = found.end()
+            if "\n" in blank and not self._inner and "\\" not in blank:
+                self._begin()
+            yield blank
+            yield self._token(token, found.start(2))
+        yield self._text[at:end]
+
+    def _token(self, token: str, place: int) -> str:
+        if token[0] == "#":
+            return token if _REMARK.fullmatch(token) else "#"
+        sign = _SIGNS.get(token)
+        if sign is not None:
+            sign(self)
+        elif token[0] == '"':
+            token = self._in_quotes(token)
+        elif token[0] == "@" and "," in token:
+            self._compared(token[1:].replace(",", "/"))
+        elif token[0] not in _OPERATORS:
+            return self._word(token, place)
+        else:
+            self._spent = False
+        self._before, self._last = self._last, token
+        return token
+
+    # --- brackets and what stands between their contents -------------------------------------------------------
+
+    def _open(self) -> None:
+        if not self._opening and self._last in {"jump", "goto"}:
+            self._opening = "rules"
+        self._scopes.append(_Scope(self._key, self._data, self._inner, self._block))
+        if self._opening:
+            self._block, self._opening, self._inner = self._opening, "", False
+            self._begin()
+        else:
+            self._key, self._inner, self._expected = self._types, True, []
+            self._compared(*self._key)
+
+    def _close(self) -> None:
+        if not self._inner:
+            self._begin()
+        if self._scopes:
+            self._key, self._data, self._inner, self._block = self._scopes.pop()
+        self._compared()
+
+    def _comma(self) -> None:
+        if self._inner:
+            self._compared(*self._key)
+        self._spent = False
+
+    def _semicolon(self) -> None:
+        if self._inner:
+            self._comma()
+        else:
+            self._begin()
+
+    def _dot(self) -> None:
+        self._at += 1
+        self._spent = False
+
+    def _colon(self) -> None:
+        if self._declares:
+            self._sets[self._set] = (self._types, ())
+            self._compared()
+            self._declares = f"{self._declares} data"
+        else:
+            self._compared(*self._data)
+
+    def _dash(self) -> None:
+        self._spent = False
+
+    # --- words -------------------------------------------------------------------------------------------------
+
+    def _in_quotes(self, token: str) -> str:
+        kind = self._expected.pop() if self._expected else self._kind_here()
+        if not kind and self._last == "type" and self._block.startswith("ct"):
+            kind = "helper"
+        self._spent = True
+        return self._changes[kind or self._quoted][token]
+
+    def _kind_here(self) -> str:
+        """Return the kind of a constant that stands here; empty where nothing tells."""
+        return self._types[self._at] if not self._spent and self._at < len(self._types) else ""
+
+    def _word(self, word: str, place: int) -> str:
+        if self._fresh:
+            self._fresh = False
+            self._start(word, place)
+        if self._expected:
+            changed = self._changes[self._expected.pop()][word]
+        elif word in VOCABULARY:
+            self._keyword(word)
+            changed = word
+        else:
+            changed = self._constant(word)
+        self._before, self._last = self._last, word
+        return changed
+
+    def _keyword(self, word: str) -> None:
+        """Take a word of the language, which tells of what kind those behind it are."""
+        pair = PAIRS.get((self._last, word))
+        asked = ALONE.get(word) if pair is None else pair
+        if self._declares.startswith("type ") and word in DATA_TYPES:
+            self._declare(TYPES.get(word, ""))
+        elif self._asks_fib and word in _FIB_RESULTS and self._last not in {".", "fib"}:
+            self._asks_fib = False
+            self._compared(_FIB_RESULTS[word])
+        elif asked is not None:
+            joined = (self._last if pair is None else self._before) == "." and bool(self._types)
+            self._compared(*(self._types if joined else ()), TYPES.get(asked, ""))
+            self._mask = ""
+            if self._declares:
+                self._declare()
+        elif word in _NEXT:
+            self._expected = list(reversed(_NEXT[word]))
+            self._compared()
+        elif word in _DATA:
+            self._data = _DATA[word]
+            self._compared()
+        elif word == "devices":
+            self._compared("device")
+        elif self._last != "." and word not in LASTING and word not in SYMBOL_WORDS:
+            self._compared()
+        self._asks_fib = self._asks_fib or word == "fib"
+        if (self._last, word) in _TO_DEVICES:
+            self._quoted = "device"
+
+    def _declare(self, *kinds: str) -> None:
+        """Take kinds of the keys of a set, or of its data."""
+        self._types = (*self._types, *kinds)
+        key, _ = self._sets.get(self._set, ((), ()))
+        self._sets[self._set] = (key, self._types) if self._declares.endswith("data") else (self._types, ())
+
+    def _constant(self, word: str) -> str:
+        kind = self._kind_here()
+        self._spent = True
+        if kind == "address" and self._last in _MASKING:
+            self._mask = word
+            return self._words.mask(word)
+        if kind == "address" and self._mask and self._last not in _SETTING:
+            return self._words.masked(word, self._mask)
+        return self._changes[kind][word]
+
+    # --- the beginning of a statement --------------------------------------------------------------------------
+
+    def _start(self, word: str, place: int) -> None:
+        """Find out what a statement is that begins with a word."""
+        if word in _HEADED and (head := HEAD.match(self._text, place)):
+            kind = head["table"] or head["kind"]
+            self._name(kind, head, 0)
+            self._opening = kind
+        elif word in _VERBS and (command := COMMAND.match(self._text, place)):
+            self._command(command, 2 if word == "nft" else 1)
+        elif self._block in _SETS and word in {"type", "typeof"}:
+            self._declares = f"{word} key"
+        elif self._block in _SETS and word == "elements":
+            self._expect_elements(self._set)
+
+    def _name(self, kind: str, found: re.Match[str], before: int) -> None:
+        """Expect words of the language, and behind them the name of a block, of which the family may be told."""
+        words = before + len(kind.split()) + bool(found["family"])
+        self._expected = [_NAMED_AS.get(kind, _OBJECT), *[""] * words]
+        self._set = unquoted(found["name"])
+
+    def _command(self, command: re.Match[str], before: int) -> None:
+        what, name = command["what"], command["name"]
+        if command["all"]:
+            return
+        words = before + len(what.split()) + bool(command["family"])
+        self._expected = [*([_NAMED_AS.get(what, _OBJECT)] if name else []), "table", *[""] * words]
+        self._set = unquoted(name or "")
+        if what == "element":
+            self._expect_elements(self._set)
+        elif what != "rule" and self._text.startswith("{", command.end()):
+            self._opening = what
+
+    def _expect_elements(self, name: str) -> None:
+        key, self._data = self._sets.get(name, ((), ()))
+        self._compared(*key)
+        self._expected = self._expected or [""]
+
+
+_OPERATORS = frozenset("=!<>&|^()")
+_MASKING = frozenset({"&", "and"})
+_SETTING = frozenset({"|", "or", "^", "xor"})
+
+_SIGNS: Mapping[str, Callable[[TextWriter], None]] = {
+    "{": TextWriter._open,
+    "}": TextWriter._close,
+    ",": TextWriter._comma,
+    ";": TextWriter._semicolon,
+    ".": TextWriter._dot,
+    ":": TextWriter._colon,
+    "-": TextWriter._dash,
+    "/": TextWriter._dash,
+}
+"""What a sign, also one that stands between blanks as words do, says of what comes behind it."""
