@@ -14,6 +14,7 @@ from iptviz.nft.positions import Numbered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+
 def read_json(text: str) -> Ruleset:
     """Return the tables of all objects `{"nftables": [...]}` in a text."""
     ruleset = Ruleset("json")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from iptviz.engine.condition import Condition
-    from iptviz.redact.dump import Redactor
+    from iptviz.redact.pseudonyms import Pseudonyms
     from iptviz.supplied.conntrack import Flow, TrackedConnection
     from iptviz.supplied.pods import Pod
     from iptviz.supplied.service_names import Candidate
@@ -58,7 +58,7 @@ _PUNCTUATION = re.compile(r"[-\[\]:,/\d]*")
 class Beside:
     """Puts texts into the pseudonyms of one dump."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Pseudonyms) -> None:
         self._redactor = redactor
         self._names = redactor.names
 
@@ -157,6 +157,14 @@ class Beside:
         settings = ((self._setting(name), value) for name, value in given.items())
         kept = "".join(f"{name} = {value}\n" for name, value in settings if name and value.isdecimal())
         return kept or (NOTHING_OF_USE if given else "")
+
+    def listing(self, text: str) -> str:
+        """Return what nft prints of its tables."""
+        return self._redactor.listing(text)
+
+    def table(self, name: str) -> str:
+        """Return the name of a table."""
+        return self._names.table(name)
 
     def services(self, candidates: Iterable[Candidate]) -> str:
         """Return a list of services, one in a line."""

@@ -56,7 +56,7 @@ class Names:
         self._dump = dump
         self._secrets = secrets
         self._ports = ports
-        self._naming = dump and Naming(dump, candidates)
+        self._naming = Naming(dump, candidates) if dump else None
         self.chains: dict[str, str] = Remembered(self._chain)
         """The pseudonyms of chains."""
         self._services: dict[ServiceName, tuple[str, str, str]] = {}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,8 @@ from iptviz.nft.fields import type_of
 from iptviz.nft.json_expressions import or_unreadable
 from iptviz.nft.json_parts import parts_of
 from iptviz.redact.native.text import TextWriter
-from iptviz.redact.native.vocabulary import JSON_NAMES, TYPES, VOCABULARY
+from iptviz.redact.native.vocabulary import JSON_NAMES, NAMED_AS, TYPES, VOCABULARY
+from iptviz.redact.native.words import NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,16 +26,13 @@ _VERSION = re.compile(r"[0-9.]{1,20}", re.ASCII)
 _PAIR = 2
 _TOO_DEEP: dict[str, None] = {"redacted": None}
 
-_NAMED_AS = {
-    "table": "table", "chain": "chain", **dict.fromkeys(("set", "map", "element", "flowtable", "meter"), "set"),
-}  # fmt: skip
-"""By what an item is about, the kind of its name; others are objects."""
-
 _NAT = {"addr": ("address", "port"), "port": ("port",)}
 
 
 def json_written(text: str, words: NativeWords, left_out: str) -> Iterator[str]:
     """Yield what becomes of a text with JSON of nft; `left_out` stands in place of what is none."""
+    from json import dumps
+
     writer = JsonWriter(words)
     before = ""
     for part in parts_of(text):
@@ -46,7 +43,7 @@ def json_written(text: str, words: NativeWords, left_out: str) -> Iterator[str]:
             yield '{"nftables": ['
             before = ""
         elif part.kind == "item":
-            yield before + json.dumps(writer.item(part.item), ensure_ascii=False)
+            yield before + dumps(writer.item(part.item), ensure_ascii=False)
             before = ", "
         elif part.kind == "end":
             yield "]}"
@@ -73,7 +70,7 @@ class JsonWriter:
             "comment": named("comment"),
             **dict.fromkeys(
                 ("prefix", "counter", "quota", "limit", "ct helper", "ct timeout", "ct expectation", "synproxy",
-                 "secmark"), named("text"),
+                 "secmark"), named("own"),
             ),
         }  # fmt: skip
         """By its name, what reads the value of it; what has no other is read as it stands."""
@@ -98,7 +95,7 @@ class JsonWriter:
             return self._each(inner, dict.fromkeys(inner, self._told) if isinstance(inner, dict) else {})
         named = self._named
         own = {
-            "table": named("table"), "chain": named("chain"), "name": named(_NAMED_AS.get(kind, "text")),
+            "table": named("table"), "chain": named("chain"), "name": named(NAMED_AS.get(kind, "own")),
             "dev": named("device"), "type": named("helper" if kind.startswith("ct ") else ""), "map": self._value,
         }  # fmt: skip
         if isinstance(inner, dict) and kind in {"set", "map", "element"}:
@@ -164,6 +161,8 @@ class JsonWriter:
             return self._range(kinds, inner)
         if name == "prefix" and isinstance(inner, dict):
             return self._prefix(kinds, inner)
+        if name == "map":
+            return self._lookup(kinds, inner)
         if name == "elem":
             return self._each(inner, {"val": partial(self._typed, kinds)})
         return self._said(name, inner)
@@ -171,7 +170,9 @@ class JsonWriter:
     def _text(self, kind: str, text: str) -> str:
         if text[:1] == "@":
             return f"@{self._words.names.set(text[1:])}"
-        if " " in text and kind not in _NAMES and all(part in VOCABULARY or part == "." for part in text.split(" ")):
+        if kind in NAMED:
+            return self._words.named(kind, text)
+        if " " in text and all(part in VOCABULARY or part == "." for part in text.split(" ")):
             return text
         return self._words.unquoted(kind, text)
 
@@ -197,7 +198,9 @@ class JsonWriter:
         if not isinstance(found, list):
             return self._typed(key, found)
         return [
-            [self._typed(key, item[0]), self._typed(data, item[1])] if _is_pair(item) else self._typed(key, item)
+            [self._typed(key, item[0]), self._typed(data, item[1])]
+            if _is_pair(item)
+            else self._typed(key, item)
             for item in found
         ]
 
@@ -240,13 +243,7 @@ class JsonWriter:
 
     def _nat(self, found: Any) -> Any:
         """Return where an address is rewritten to."""
-        return self._each(found, {name: partial(self._end, kinds) for name, kinds in _NAT.items()})
-
-    def _end(self, kinds: _Kinds, value: Any) -> Any:
-        """Return an address or a port, or a map of them."""
-        if isinstance(value, dict) and "map" in value:
-            return self._each(value, {"map": partial(self._lookup, kinds)})
-        return self._typed(kinds, value)
+        return self._each(found, {name: partial(self._typed, kinds) for name, kinds in _NAT.items()})
 
     def _to_devices(self, found: Any) -> Any:
         """Return where a packet is copied or sent to: an address, an interface or both."""
@@ -258,9 +255,6 @@ class JsonWriter:
         return self._value(value)
 
 
-_NAMES = frozenset({"table", "chain", "set", "comment", "text", "device", "helper", "extension", "genre", "person"})
-
-
 def _is_pair(item: Any) -> bool:
     return isinstance(item, list) and len(item) == _PAIR
 
@@ -269,8 +263,9 @@ def _mask_of(found: dict[str, Any]) -> str | None:
     """Return with what an address is masked that is compared with another one, None where it is not."""
     left = found["left"]
     parts = left.get("&") if isinstance(left, dict) else None
-    masked = _is_pair(parts) and isinstance(parts[1], str) and isinstance(found.get("right"), str)
-    return parts[1] if masked else None
+    if not isinstance(parts, list) or len(parts) != _PAIR or not isinstance(found.get("right"), str):
+        return None
+    return parts[1] if isinstance(parts[1], str) else None
 
 
 def _declared(said: Any) -> _Kinds:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from iptviz.intake.text import to_bytes
 from iptviz.nft.cleaned import clean
 from iptviz.nft.json_parts import is_json
 from iptviz.nft.text_reader import TextReader
 from iptviz.redact.native.text import TextWriter
-from iptviz.redact.native.words import NativeWords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.nft.cleaned import Cleaned
-    from iptviz.redact.names import Names
-    from iptviz.redact.secrets import Secrets
+    from iptviz.redact.native.words import NativeWords
 
 _LEFT_OUT = "redacted"
 """What stands in place of what is none of nft's language: who reads that leaves it out, too."""
@@ -27,10 +26,9 @@ _SPACED_RANGE = re.compile(r"([0-9a-fA-F:.]{3,45}\]?) - (\[?[0-9a-fA-F:.]{3,45})
 _JSON_RANGE = re.compile(r'"range":\s*\[\s*"([^"\s]{3,45})",\s*"([^"\s]{3,45})"\s*\]')
 
 
-def written(data: bytes, names: Names, secrets: Secrets) -> str:
+def written(text: str, words: NativeWords) -> str:
     """Return what nft printed in pseudonyms; lines keep their numbers, and what is not read is not there."""
-    cleaned = clean(data)
-    return "".join(_written(cleaned, NativeWords(names, secrets)))
+    return "".join(_written(clean(to_bytes(text)), words))
 
 
 def _written(cleaned: Cleaned, words: NativeWords) -> Iterator[str]:

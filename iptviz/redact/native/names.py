@@ -114,7 +114,11 @@ class NativeNames:
         except ValueError:
             return self.text(text)
         hidden = self._secrets.addresses.of(address).replace(":", ".")
-        return hidden + slash + (self._names.port(port) if port.isascii() and port.isdecimal() else self.text(port))
+        return (
+            hidden
+            + slash
+            + (self._names.port(port) if port.isascii() and port.isdecimal() else self.text(port))
+        )
 
 
 def _hashed(text: str) -> str:

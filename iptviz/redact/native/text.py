@@ -6,18 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from iptviz.nft.commands import COMMAND
-from iptviz.nft.spans import HEAD
+from iptviz.nft.spans import HEAD, KINDS
 from iptviz.nft.tokens import unquoted
 from iptviz.records import NamedTuple
 from iptviz.redact.native.vocabulary import (
-    ALONE,
-    DATA_TYPES,
-    LASTING,
-    PAIRS,
-    SYMBOL_WORDS,
-    TYPES,
-    VOCABULARY,
-)
+    ALONE, DATA, DATA_TYPES, FIB_RESULTS, LASTING, NAMED_AS, NEXT, PAIRS, SYMBOL_WORDS, TYPES, VOCABULARY,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -37,32 +31,12 @@ _TOKEN = re.compile(
 )
 _REMARK = re.compile(r"# handle \d{1,19}|# xt_\w{1,40}", re.ASCII)
 
-_HEADED = frozenset("table chain set map meter flowtable counter quota limit secmark synproxy ct".split())
-_VERBS = frozenset("add create insert flush delete destroy nft".split())
-_OBJECT = "text"
-_NAMED_AS = {
-    "table": "table", "chain": "chain", "rule": "chain",
-    **dict.fromkeys(("set", "map", "meter", "element", "flowtable"), "set"),
-}  # fmt: skip
-"""By what a block or a command is about, the kind of its name; others are objects."""
+_HEADED = frozenset({*KINDS.split("|"), "table", "ct"})
+"""Words that may begin a block."""
 
+_VERBS = frozenset({"add", "create", "insert", "flush", "delete", "destroy", "nft"})
 _SETS = frozenset({"set", "map", "meter"})
-
-_NEXT: Mapping[str, tuple[str, ...]] = {
-    "jump": ("chain",), "goto": ("chain",), "comment": ("comment",), "device": ("device",), "meter": ("set",),
-    "xt": ("", "extension"),
-}  # fmt: skip
-"""By a word, the kinds of the words behind it."""
-
-_DATA: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(("dnat", "snat", "tproxy"), ("address", "port")),
-    **dict.fromkeys(("redirect", "masquerade"), ("port",)),
-}
-"""By a word, the kinds of the data of a map within its statement."""
-
-_FIB_RESULTS = {"type": "", "check": "", "oif": "device", "oifname": "device"}
-"""What `fib` may tell of addresses, and of what kind that is."""
-
+_OBJECT = "own"
 _TO_DEVICES = {("fwd", "to"), ("dup", "to")}
 """Words behind which a text in quotes is an interface."""
 
@@ -106,7 +80,7 @@ class TextWriter:
         self._data: _Kinds = ()
         self._compared()
         self._declares = ""
-        self._quoted = "text"
+        self._quoted = "own"
         self._mask = ""
         self._asks_fib = False
 
@@ -220,32 +194,38 @@ class TextWriter:
 
     def _keyword(self, word: str) -> None:
         """Take a word of the language, which tells of what kind those behind it are."""
+        if (self._last, word) in _TO_DEVICES:
+            self._quoted = "device"
+        if self._asks(word):
+            return
+        if word in NEXT:
+            self._expected = list(reversed(NEXT[word]))
+            self._compared()
+        elif word == "devices":
+            self._compared("device")
+        elif self._last != "." and word not in LASTING and word not in SYMBOL_WORDS:
+            self._data = DATA.get(word, self._data)
+            self._asks_fib = self._asks_fib or word == "fib"
+            self._compared()
+
+    def _asks(self, word: str) -> bool:
+        """Take a word that asks about something, or is a type; whether it is one."""
         pair = PAIRS.get((self._last, word))
         asked = ALONE.get(word) if pair is None else pair
         if self._declares.startswith("type ") and word in DATA_TYPES:
             self._declare(TYPES.get(word, ""))
-        elif self._asks_fib and word in _FIB_RESULTS and self._last not in {".", "fib"}:
+        elif self._asks_fib and word in FIB_RESULTS and self._last not in {".", "fib"}:
             self._asks_fib = False
-            self._compared(_FIB_RESULTS[word])
+            self._compared(FIB_RESULTS[word])
         elif asked is not None:
             joined = (self._last if pair is None else self._before) == "." and bool(self._types)
             self._compared(*(self._types if joined else ()), TYPES.get(asked, ""))
             self._mask = ""
             if self._declares:
                 self._declare()
-        elif word in _NEXT:
-            self._expected = list(reversed(_NEXT[word]))
-            self._compared()
-        elif word in _DATA:
-            self._data = _DATA[word]
-            self._compared()
-        elif word == "devices":
-            self._compared("device")
-        elif self._last != "." and word not in LASTING and word not in SYMBOL_WORDS:
-            self._compared()
-        self._asks_fib = self._asks_fib or word == "fib"
-        if (self._last, word) in _TO_DEVICES:
-            self._quoted = "device"
+        else:
+            return False
+        return True
 
     def _declare(self, *kinds: str) -> None:
         """Take kinds of the keys of a set, or of its data."""
@@ -281,7 +261,7 @@ class TextWriter:
     def _name(self, kind: str, found: re.Match[str], before: int) -> None:
         """Expect words of the language, and behind them the name of a block, of which the family may be told."""
         words = before + len(kind.split()) + bool(found["family"])
-        self._expected = [_NAMED_AS.get(kind, _OBJECT), *[""] * words]
+        self._expected = [NAMED_AS.get(kind, _OBJECT), *[""] * words]
         self._set = unquoted(found["name"])
 
     def _command(self, command: re.Match[str], before: int) -> None:
@@ -289,7 +269,7 @@ class TextWriter:
         if command["all"]:
             return
         words = before + len(what.split()) + bool(command["family"])
-        self._expected = [*([_NAMED_AS.get(what, _OBJECT)] if name else []), "table", *[""] * words]
+        self._expected = [*([NAMED_AS.get(what, _OBJECT)] if name else []), "table", *[""] * words]
         self._set = unquoted(name or "")
         if what == "element":
             self._expect_elements(self._set)

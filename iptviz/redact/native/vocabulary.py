@@ -21,44 +21,30 @@ DATA_TYPES = frozenset({
     "quota", "limit", "secmark", "synproxy", "xinteger", "unknown", "time",
 })  # fmt: skip
 
-_KINDS = "table chain rule element set map meter flowtable counter quota limit secmark synproxy ct helper timeout expectation"
-_VERBS = "add create insert delete destroy flush replace update nft"
-_VERDICTS = "accept drop continue return jump goto queue"
-_FAMILIES = "ip ip6 inet arp bridge netdev"
-_CHAINS = """
-    type filter nat route hook prerouting input forward output postrouting ingress egress priority raw mangle
-    dstnat security srcnat out policy device devices dormant owner persist flags offload
+_WORDS = """
+    table chain rule element set map meter flowtable counter quota limit secmark synproxy ct helper timeout
+    expectation add create insert delete destroy flush replace update nft accept drop continue return jump
+    goto queue ip ip6 inet arp bridge netdev type filter nat route hook prerouting input forward output
+    postrouting ingress egress priority raw mangle dstnat security srcnat out policy device devices dormant
+    owner persist flags offload typeof interval constant dynamic auto-merge size gc-interval elements
+    expires performance memory verdict packets bytes kbytes mbytes gbytes used rate over until burst name
+    log prefix level group snaplen queue-threshold emerg alert crit err warn warning notice info debug audit
+    all tcp sequence options skuid ether reject with reset icmpx dnat snat masquerade redirect tproxy to
+    random fully-random persistent netmap notrack num bypass fanout dup fwd mss wscale timestamp sack-perm
+    flow xt match target watcher last never count vmap comment second minute hour day week port addr meta
+    fib numgen inc mod offset symhash jhash seed socket transparent wildcard cgroupv2 osf ttl loose skip
+    version rt ipsec reqid spi spnum in classid nexthop mtu tcpmss secpath original reply missing exists
+    option exthdr chunk kind length left right tsval tsecr ptr value tsn stream ssid ppid init-tag a-rwnd
+    num-outbound-streams num-inbound-streams initial-tsn cum-tsn-ack num-gap-ack-blocks num-dup-tsns
+    lowest-tsn seqno new-cum-tsn and or xor not eq ne lt gt le ge lshift rshift ll nh th ih mark iif oif
+    iifname oifname check l3proto l4proto protocol true false eol nop noop maxseg window sack-permitted sack
+    sack0 sack1 sack2 sack3 echo fastopen mptcp md5sig lsrr rr ssrr ra data init init-ack heartbeat
+    heartbeat-ack abort shutdown shutdown-ack error cookie-echo cookie-ack ecne cwr shutdown-complete
+    asconf-ack forward-tsn asconf subtype established syn_sent syn_recv fin_wait close_wait last_ack
+    time_wait close listen retrans unack unreplied replied cookie_wait cookie_echoed shutdown_sent
+    shutdown_recd shutdown_ack_sent closed request respond partopen open closereq closing timewait
 """
-_SETS = """
-    typeof interval constant dynamic timeout auto-merge size gc-interval elements expires performance memory policy
-    verdict
-"""
-_STATEMENTS = """
-    counter packets bytes kbytes mbytes gbytes used limit rate over until burst quota name set log prefix level
-    group snaplen queue-threshold flags emerg alert crit err warn warning notice info debug audit all tcp ip
-    sequence options skuid ether reject with reset icmpx type dnat snat masquerade redirect tproxy to random
-    fully-random persistent netmap notrack queue num bypass fanout dup fwd synproxy mss wscale timestamp
-    sack-perm add update delete flow offload xt match target watcher last never count vmap map comment meter
-    second minute hour day week hooked prefix port addr
-"""
-_EXPRESSIONS = """
-    meta ct fib numgen inc random mod offset symhash jhash seed socket transparent wildcard cgroupv2 level osf
-    ttl loose skip version name rt ipsec reqid spi spnum in classid nexthop mtu tcpmss secpath original reply
-    missing exists option exthdr chunk kind length left right tsval tsecr ptr addr value tsn stream ssid ppid
-    init-tag a-rwnd num-outbound-streams num-inbound-streams initial-tsn cum-tsn-ack num-gap-ack-blocks
-    num-dup-tsns lowest-tsn seqno new-cum-tsn and or xor not eq ne lt gt le ge lshift rshift mark iif oif iifname
-    oifname check type size l3proto l4proto protocol helper timeout expectation true false
-"""
-_OPTIONS = """
-    eol nop noop maxseg mss window sack-perm sack-permitted sack sack0 sack1 sack2 sack3 timestamp echo fastopen
-    mptcp md5sig lsrr rr ssrr ra data init init-ack heartbeat heartbeat-ack abort shutdown shutdown-ack error
-    cookie-echo cookie-ack ecne cwr shutdown-complete asconf-ack forward-tsn asconf subtype
-"""
-_STATES = """
-    established syn_sent syn_recv fin_wait close_wait last_ack time_wait close listen retrans unack unreplied
-    replied cookie_wait cookie_echoed shutdown_sent shutdown_recd shutdown_ack_sent closed request respond
-    partopen open closereq closing timewait
-"""
+"""Words that stand in no table of fields or of names of numbers."""
 
 SYMBOL_WORDS = frozenset(
     {name for names in SYMBOLS.values() for name in names} | {*PROTOCOLS.values(), *PROTOCOL_MATCH, "hopopt"}
@@ -66,16 +52,17 @@ SYMBOL_WORDS = frozenset(
 """Names of numbers: what stands behind them may be compared with, too."""
 
 VOCABULARY = frozenset({
-    *" ".join((
-        _KINDS, _VERBS, _VERDICTS, _FAMILIES, _CHAINS, _SETS, _STATEMENTS, _EXPRESSIONS, _OPTIONS, _STATES,
-    )).split(),
-    *PAYLOADS, *(word for fields in PAYLOADS.values() for field in fields for word in field.split()),
-    *EXTENSIONS, *(field for fields in EXTENSIONS.values() for field in fields),
+    *_WORDS.split(), *PAYLOADS,
+    *(word for fields in PAYLOADS.values() for name in fields for word in name.split()),
+    *EXTENSIONS, *(name for fields in EXTENSIONS.values() for name in fields),
     *META, *UNQUALIFIED, *CT, *DATA_TYPES, *SYMBOL_WORDS,
 })  # fmt: skip
 """All words that stay as they are."""
 
-LASTING = frozenset("map vmap set to eq ne lt gt le ge and or xor lshift rshift not type interval".split())
+LASTING = frozenset(
+    ("map", "vmap", "set", "to", "eq", "ne", "lt", "gt", "le", "ge", "and", "or", "xor", "lshift", "rshift",
+     "not", "type", "interval")
+)  # fmt: skip
 """Words behind which that is still compared with which stood before them."""
 
 PAIRS = {
@@ -84,8 +71,8 @@ PAIRS = {
     **{("ct", key): kind for key, kind in CT.items()},
     **{(way, key): kind for way in ("original", "reply", "ip", "ip6") for key, kind in CT.items()
        if kind in {"address", "inet_service"}},
-    **{("arp", "saddr"): "", ("saddr", "ether"): "ether_addr", ("daddr", "ether"): "ether_addr"},
-    **{("saddr", "ip"): "ipv4_addr", ("daddr", "ip"): "ipv4_addr"},
+    ("arp", "saddr"): "", ("saddr", "ether"): "ether_addr", ("daddr", "ether"): "ether_addr",
+    ("saddr", "ip"): "ipv4_addr", ("daddr", "ip"): "ipv4_addr",
     ("socket", "cgroupv2"): "cgroupsv2", ("osf", "name"): "genre", ("loose", "name"): "genre",
     ("skip", "name"): "genre", ("mark", "oifname"): "ifname",
 }  # fmt: skip
@@ -94,11 +81,31 @@ PAIRS = {
 ALONE = {**{key: META[key] for key in UNQUALIFIED}, "oifname": "ifname"}
 """By a word that asks about something on its own, its data type."""
 
-JSON_NAMES = frozenset("""
-    nftables metainfo json_schema_version release_name version family table chain rule set map element handle name
-    expr elem val op left right payload protocol field key base len concat prefix range data target result
-    prio hook policy dev type flags type_flags inv per rate_unit burst_unit val_unit used_unit queue-threshold
-    snaplen stmt dir num sctp tcp gc-interval auto-merge fib numgen mod mode offset jhash symhash seed expr socket
-    mangle value ct meter flowtable size index & | ^ << >>
-""".split())
-"""What values of JSON are called."""
+FIB_RESULTS = {"type": "", "check": "", "oif": "device", "oifname": "device"}
+"""What `fib` may tell of addresses, and of what kind that is."""
+
+NEXT = {
+    "jump": ("chain",), "goto": ("chain",), "comment": ("comment",), "device": ("device",), "meter": ("set",),
+    "xt": ("", "extension"),
+}  # fmt: skip
+"""By a word, the kinds of the words behind it."""
+
+DATA = {
+    **dict.fromkeys(("dnat", "snat", "tproxy"), ("address", "port")),
+    **dict.fromkeys(("redirect", "masquerade"), ("port",)),
+}
+"""By a word, the kinds of the data of a map within its statement."""
+
+NAMED_AS = {
+    "table": "table", "chain": "chain", "rule": "chain",
+    **dict.fromkeys(("set", "map", "meter", "element", "flowtable"), "set"),
+}  # fmt: skip
+"""By what a block or a command is about, the kind of its name; others are objects."""
+
+_NAMES = """
+    nftables metainfo json_schema_version release_name handle expr elem val op payload field key base len
+    concat range result prio dev type_flags inv per rate_unit burst_unit val_unit used_unit stmt dir mode
+    index & | ^ << >>
+"""
+JSON_NAMES = frozenset(_NAMES.split())
+"""What values of JSON are called, beside the words of the language."""

@@ -52,6 +52,7 @@ class NativeWords:
             "chain": self.names.chain,
             "set": self.names.set,
             "comment": self.names.comment,
+            "own": self.names.text,
             "text": self.names.text,
             "device": self.names.device,
             "helper": lambda text: text if HELPERS.fullmatch(text) else self.names.text(text),
@@ -71,18 +72,18 @@ class NativeWords:
         """Return what a word becomes that stands where something of a kind is expected."""
         if word[:1] == '"':
             inner, end = (word[1:-1], '"') if len(word) > 1 and word[-1] == '"' else (word[1:], "")
-            return f'"{self.named(kind or "text", inner)}{end}' if inner else word
+            return f'"{self.named(kind or "own", inner)}{end}' if inner else word
         return self.unquoted(kind, word)
 
     def unquoted(self, kind: str, word: str) -> str:
         """Return what a word becomes that has no quotes, or lost them as in JSON."""
         if kind in _MAY_BE_WORDS and (word in VOCABULARY or _NUMBER.fullmatch(word)):
             return word
-        return self.named(kind, word) if kind in _NAMES else self.word(kind, word)
+        return self.named(kind, word) if kind in NAMED else self.word(kind, word)
 
     def named(self, kind: str, text: str) -> str:
         """Return what a text becomes that is the name of something of a kind."""
-        change = self._kinds.get(kind) or self._kinds["text"]
+        change = self._kinds.get(kind) or self._kinds["own"]
         return change(text) if text else text
 
     def word(self, kind: str, word: str) -> str:
@@ -116,7 +117,9 @@ class NativeWords:
 
     def mask(self, word: str) -> str:
         """Return which bits of an address are asked: what is no address stays no mask."""
-        return word if word in VOCABULARY or _NUMBER.fullmatch(word) or _is_mask(word) else self.word("", word)
+        return (
+            word if word in VOCABULARY or _NUMBER.fullmatch(word) or _is_mask(word) else self.word("", word)
+        )
 
     def masked(self, word: str, mask: str) -> str:
         """Return an address, of which a mask leaves out bits: they are 0 still."""
@@ -173,7 +176,22 @@ def _has_port(word: str) -> bool:
     return re.search(r"(?:\.\d+(?:/\d+)?|\]):\d[\d-]*$", word, re.ASCII) is not None
 
 
-_NAMES = frozenset({"table", "chain", "set", "comment", "text", "device", "helper", "moment", "person", "extension", "genre"})
+NAMED = frozenset(
+    {
+        "table",
+        "chain",
+        "set",
+        "comment",
+        "own",
+        "text",
+        "device",
+        "helper",
+        "moment",
+        "person",
+        "extension",
+        "genre",
+    }
+)
 """Kinds of which each has names of its own."""
 
 _MAY_BE_WORDS = frozenset({"device", "helper", "moment", "person", "text", "genre"})
