@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iptviz.cli.redacting import keep, redacted_node
 from iptviz.cli.run import Meant, load_node
 from iptviz.errors import OutputError
 from iptviz.records import NamedTuple
@@ -104,6 +103,7 @@ def _in_pseudonyms(
     found: Mapping[str, Any], named: Mapping[str, Named | None], options: Options, progress: Progress
 ) -> dict[str, Any]:
     """Return all arguments, files read, in the pseudonyms of the dump; the mapping is kept with them."""
+    from iptviz.cli.redacting import keep, redacted_node
     from iptviz.redact.lock import locked
     from iptviz.redact.snapshot import hidden, texts_beside
     from iptviz.redact.translate import translated

@@ -10,7 +10,17 @@ from iptviz.nft.spans import HEAD, KINDS
 from iptviz.nft.tokens import unquoted
 from iptviz.records import NamedTuple
 from iptviz.redact.native.vocabulary import (
-    ALONE, DATA, DATA_TYPES, FIB_RESULTS, LASTING, NAMED_AS, NEXT, PAIRS, SYMBOL_WORDS, TYPES, VOCABULARY,
+    ALONE,
+    DATA,
+    DATA_TYPES,
+    FIB_RESULTS,
+    LASTING,
+    NAMED_AS,
+    NEXT,
+    PAIRS,
+    SYMBOL_WORDS,
+    TYPES,
+    VOCABULARY,
 )  # fmt: skip
 
 if TYPE_CHECKING:

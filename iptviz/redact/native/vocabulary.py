@@ -103,7 +103,7 @@ NAMED_AS = {
 """By what a block or a command is about, the kind of its name; others are objects."""
 
 _NAMES = """
-    nftables metainfo json_schema_version release_name handle expr elem val op payload field key base len
+    nftables metainfo family json_schema_version release_name handle expr elem val op payload field key base len
     concat range result prio dev type_flags inv per rate_unit burst_unit val_unit used_unit stmt dir mode
     index & | ^ << >>
 """
