@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _Kinds = tuple[str, ...]
 _VERSION = re.compile(r"[0-9.]{1,20}", re.ASCII)
 _PAIR = 2
+_OF_ANY_DEVICE = {"missing", "exists"}
 _TOO_DEEP: dict[str, None] = {"redacted": None}
 
 _NAT = {"addr": ("address", "port"), "port": ("port",)}
@@ -157,7 +158,7 @@ class JsonWriter:
         if name == "concat" and isinstance(inner, list):
             padded = (*(kinds if len(kinds) > 1 else ()), *("",) * len(inner))
             return [self._typed((kind,), each) for kind, each in zip(padded, inner, strict=False)]
-        if name == "range" and _is_pair(inner) and all(isinstance(end, str) for end in inner):
+        if name == "range" and _is_pair(inner):
             return self._range(kinds, inner)
         if name == "prefix" and isinstance(inner, dict):
             return self._prefix(kinds, inner)
@@ -170,6 +171,8 @@ class JsonWriter:
     def _text(self, kind: str, text: str) -> str:
         if text[:1] == "@":
             return f"@{self._words.names.set(text[1:])}"
+        if kind == "device" and (text.isdecimal() or text in _OF_ANY_DEVICE):
+            return text
         if kind in NAMED:
             return self._words.named(kind, text)
         if " " in text and all(part in VOCABULARY or part == "." for part in text.split(" ")):
@@ -181,9 +184,15 @@ class JsonWriter:
             return number
         return int(self._words.unquoted(kind, str(number)), 0)
 
-    def _range(self, kinds: _Kinds, ends: list[str]) -> list[Any]:
-        hidden = list(self._words.secrets.addresses.of_range(ends[0], ends[1]))
-        return hidden if hidden != ends else [self._typed(kinds, end) for end in ends]
+    def _range(self, kinds: _Kinds, ends: list[Any]) -> list[Any]:
+        """Return a range; that of ports begins with the lower one still."""
+        hidden = [self._typed(kinds, end) for end in ends]
+        if all(isinstance(end, int) for end in hidden):
+            return sorted(hidden)
+        if not all(isinstance(end, str) for end in ends):
+            return hidden
+        in_order = list(self._words.secrets.addresses.of_range(ends[0], ends[1]))
+        return hidden if in_order == ends else in_order
 
     def _prefix(self, kinds: _Kinds, inner: dict[str, Any]) -> Any:
         address, length = inner.get("addr"), inner.get("len")

@@ -33,6 +33,7 @@ _TOKEN = re.compile(
     \#\ xt_\S+ | \#[^\n]*
   | "[^"\n]*"?
   | @(?:ll|nh|th|ih),\d+,\d+
+  | :(?=[a-z])
   | [^\s{},;"=!<>&|^()\#\\]+
   | == | != | <= | >= | << | >>
   | [^\s\\]
@@ -206,6 +207,7 @@ class TextWriter:
         """Take a word of the language, which tells of what kind those behind it are."""
         if (self._last, word) in _TO_DEVICES:
             self._quoted = "device"
+        self._data = DATA.get(word, self._data)
         if self._asks(word):
             return
         if word in NEXT:
@@ -214,7 +216,6 @@ class TextWriter:
         elif word == "devices":
             self._compared("device")
         elif self._last != "." and word not in LASTING and word not in SYMBOL_WORDS:
-            self._data = DATA.get(word, self._data)
             self._asks_fib = self._asks_fib or word == "fib"
             self._compared()
 

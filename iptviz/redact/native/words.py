@@ -77,6 +77,8 @@ class NativeWords:
 
     def unquoted(self, kind: str, word: str) -> str:
         """Return what a word becomes that has no quotes, or lost them as in JSON."""
+        if word[:1] == "@":
+            return f"@{self.names.set(word[1:])}"
         if kind in _MAY_BE_WORDS and (word in VOCABULARY or _NUMBER.fullmatch(word)):
             return word
         return self.named(kind, word) if kind in NAMED else self.word(kind, word)
@@ -90,8 +92,6 @@ class NativeWords:
         """Return what a word without quotes becomes."""
         if kind.startswith("nh/") and _NUMBER.fullmatch(word):
             return self._of_header(kind, word)
-        if word[:1] == "@":
-            return f"@{self.names.set(word[1:])}"
         if kind == "port":
             return self._ports(word)
         if word in VOCABULARY or _NUMBER.fullmatch(word):
@@ -127,6 +127,11 @@ class NativeWords:
         return addresses.masked(word, mask) if addresses.left_of(word) == "" else self.word("", word)
 
     def _ports(self, text: str) -> str:
+        """Return ports; a range of them begins with the lower one still."""
+        first, dash, last = text.partition("-")
+        if dash and first.isdecimal() and last.isdecimal():
+            low, high = sorted((int(self.names.port(first)), int(self.names.port(last))))
+            return f"{low}-{high}"
         return "".join(map(self._port, _PORT_SIGN.split(text)))
 
     def _port(self, text: str) -> str:
