@@ -61,7 +61,7 @@ class Pseudonyms:
             from iptviz.redact.native.listing import ranges_of, wildcards_of
 
             wildcards.update(one for listing in self._listings for one in wildcards_of(listing))
-            listed = [one for listing in self._listings for one in (listing, *ranges_of(listing))]
+            listed = [one for listing in self._listings for one in ranges_of(listing)]
         for ends in dict.fromkeys(ends for text in (*dumped, *beside, *listed) for ends in ranges_in(text)):
             secrets.addresses.keep_order(*ends)
         self.pods: frozenset[str] = frozenset()

@@ -22,7 +22,14 @@ _LEFT_OUT = "redacted"
 
 _MANAGED = "# Warning: table {} {} is managed by iptables-nft, do not touch!\n"
 _WILDCARD = re.compile(r'"([^"\s*+]{1,15})\*"')
-_SPACED_RANGE = re.compile(r"([0-9a-fA-F:.]{3,45}\]?) - (\[?[0-9a-fA-F:.]{3,45})")
+_IN_RANGE = re.compile(
+    r"-(?<=[0-9A-Fa-f:.\] ]-)(?= ?\[?(?:[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f.]*+:))"
+)
+"""What stands between the addresses of a range."""
+
+_LONGEST = 48
+"""No address in brackets takes more signs."""
+
 _JSON_RANGE = re.compile(r'"range":\s*\[\s*"([^"\s]{3,45})",\s*"([^"\s]{3,45})"\s*\]')
 
 
@@ -56,9 +63,11 @@ def _text_written(text: str, words: NativeWords) -> Iterator[str]:
 
 
 def ranges_of(text: str) -> Iterator[str]:
-    """Yield the ranges of addresses that a listing has as no dump has them, as a dump would."""
-    for pattern in (_SPACED_RANGE, _JSON_RANGE):
-        yield from (f"{found[1]}-{found[2]}" for found in pattern.finditer(text))
+    """Yield what holds the ranges of addresses of a listing, as a dump would have them."""
+    for found in _IN_RANGE.finditer(text):
+        before = text[max(0, found.start() - _LONGEST) : found.start()].rstrip()
+        yield f"{before}-{text[found.end() : found.end() + _LONGEST].lstrip()}"
+    yield from (f"{found[1]}-{found[2]}" for found in _JSON_RANGE.finditer(text))
 
 
 def wildcards_of(text: str) -> Iterator[str]:

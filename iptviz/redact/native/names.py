@@ -27,7 +27,6 @@ _HASH = 8
 _CUT = "..."
 _WILD = "*"
 _LITERAL = "\\*"
-_FOUR = re.compile(r"(?:\d{1,3}\.){3}\d{1,3}")
 
 
 class NativeNames:
@@ -108,12 +107,14 @@ class NativeNames:
     def _end(self, text: str) -> str:
         """Return `address/port`, where an IPv6 address has dots for its colons."""
         host, slash, port = text.partition("/")
-        address = host if _FOUR.fullmatch(host) else host.replace(".", ":")
-        try:
-            ip_address(address)
-        except ValueError:
-            return self.text(text)
-        hidden = self._secrets.addresses.of(address).replace(":", ".")
+        hidden = self._secrets.addresses.of_host(host)
+        if hidden is None:
+            address = host.replace(".", ":")
+            try:
+                ip_address(address)
+            except ValueError:
+                return self.text(text)
+            hidden = self._secrets.addresses.of(address).replace(":", ".")
         return (
             hidden
             + slash

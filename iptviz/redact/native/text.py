@@ -47,11 +47,18 @@ _HEADED = frozenset({*KINDS.split("|"), "table", "ct"})
 
 _VERBS = frozenset({"add", "create", "insert", "flush", "delete", "destroy", "nft"})
 _SETS = frozenset({"set", "map", "meter"})
+_BEGINNING = _HEADED | _VERBS | {"type", "typeof", "elements"}
+"""Words that say something of a statement, where they begin it."""
+
 _OBJECT = "own"
 _TO_DEVICES = {("fwd", "to"), ("dup", "to")}
 """Words behind which a text in quotes is an interface."""
 
 _Kinds = tuple[str, ...]
+
+
+_AT_ONCE = 1 << 13
+"""So many words, and blanks between them, are joined at once."""
 
 
 class _Scope(NamedTuple):
@@ -103,17 +110,19 @@ class TextWriter:
 
     def written(self, start: int, end: int) -> Iterator[str]:
         """Yield what becomes of a part of the text; its blanks and line ends stay."""
-        at = start
+        at, done = start, list[str]()
         for found in _TOKEN.finditer(self._text, start, end):
             blank, token = found.groups()
-            at = found.end()
             if "\n" in blank and not self._inner and "\\" not in blank:
                 self._begin()
-            yield blank
-            yield self._token(token, found.start(2))
-        yield self._text[at:end]
+            done += blank, self._token(token, found)
+            if len(done) > _AT_ONCE:
+                yield "".join(done)
+                at, done = found.end(), []
+        at = found.end() if done else at
+        yield "".join((*done, self._text[at:end]))
 
-    def _token(self, token: str, place: int) -> str:
+    def _token(self, token: str, found: re.Match[str]) -> str:
         if token[0] == "#":
             return token if _REMARK.fullmatch(token) else "#"
         sign = _SIGNS.get(token)
@@ -124,7 +133,7 @@ class TextWriter:
         elif token[0] == "@" and "," in token:
             self._compared(token[1:].replace(",", "/"))
         elif token[0] not in _OPERATORS:
-            return self._word(token, place)
+            return self._word(token, found)
         else:
             self._spent = False
         self._before, self._last = self._last, token
@@ -189,10 +198,11 @@ class TextWriter:
         """Return the kind of a constant that stands here; empty where nothing tells."""
         return self._types[self._at] if not self._spent and self._at < len(self._types) else ""
 
-    def _word(self, word: str, place: int) -> str:
+    def _word(self, word: str, found: re.Match[str]) -> str:
         if self._fresh:
             self._fresh = False
-            self._start(word, place)
+            if word in _BEGINNING:
+                self._start(word, found.start(2))
         if self._expected:
             changed = self._changes[self._expected.pop()][word]
         elif word in VOCABULARY:

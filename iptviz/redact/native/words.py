@@ -94,6 +94,8 @@ class NativeWords:
             return self._of_header(kind, word)
         if kind == "port":
             return self._ports(word)
+        if (plain := self.secrets.addresses.of_host(word)) is not None:
+            return plain
         if word in VOCABULARY or _NUMBER.fullmatch(word):
             return word
         if word[-1:] == ":" and word[:-1] in VOCABULARY:
@@ -107,6 +109,12 @@ class NativeWords:
     def address(self, word: str) -> str | None:
         """Return addresses, networks and ranges, with ports; None for what is none of these."""
         addresses = self.secrets.addresses
+        host, colon, port = word.partition(":")
+        plain = addresses.of_host(host)
+        if plain is not None and not colon:
+            return plain
+        if plain is not None and port.isascii() and port.isdecimal():
+            return f"{plain}:{self.names.port(port)}"
         if word[:1] == ":" and word[1:] and all(part.isdecimal() for part in word[1:].split("-")):
             return f":{self._ports(word[1:])}"
         rest = addresses.left_of(word)
