@@ -38,7 +38,9 @@ def redacted(node: Snapshot, options: Options, *, ports: bool = False, progress:
     from iptviz.node.listing import chosen
     from iptviz.redact.lock import locked
 
-    listed = [piece.file.text for piece in chosen(node.evidence)]
+    if not node.dumps and node.nothing:
+        raise node.nothing
+    listed = [piece.file.text for piece, _ in chosen(node.listings)]
     if node.dumps and not any(node.listing(family) for family in _FAMILIES):
         listed = []
     with locked(options.mapping):

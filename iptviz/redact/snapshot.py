@@ -41,7 +41,8 @@ def hidden(node: Snapshot, pseudonyms: Pseudonyms, text: str | None = None) -> S
     ]
     beside = Beside(pseudonyms)
     readable, broken = _parted(_used(node))
-    shown = Snapshot(dumps, filter(None, (_evidence(piece, beside) for piece in readable)))
+    hidden_evidence = filter(None, (_evidence(piece, beside) for piece in readable))
+    shown = Snapshot(dumps, hidden_evidence, nothing=node.nothing)
     shown.evidence_problems += [DumpError("evidence that cannot be read", where=SOURCE)] * bool(broken)
     return shown
 
@@ -121,4 +122,4 @@ def _written(piece: Evidence, text: str, command: str | None = None) -> Evidence
     inside = "ip6_tables_names" if piece.kind == "table names" and "ip6_" in piece.source.inside else ""
     told = " ".join(words) if command is None else command
     section = Section(0, len(data), 1, told, None, piece.kind)
-    return Evidence(piece.kind, Source(SOURCE, inside, data), section)
+    return Evidence(piece.kind, Source(SOURCE, inside, data, damage=piece.source.damage), section)
