@@ -26,7 +26,7 @@ def redact_command(
     *,
     bar: Bar,
 ) -> int:
-    """Print the same dump, or listing of nft, with pseudonyms for addresses, networks, names, interfaces and sets.
+    """Print the same dump, or listing of nft, with pseudonyms for addresses, names, interfaces and sets.
 
     Equal names get equal pseudonyms: addresses stay in their networks, kube-proxy's hashes are computed anew,
     and the redacted dump gives the same answers. Loopback, link-local and multicast addresses stay, and so do

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from base64 import b32encode
 from hashlib import sha256
 from ipaddress import ip_address, ip_network
@@ -77,6 +78,7 @@ add rule ip secret-table secret-chain ip saddr . tcp dport @secret-set iifname s
 insert rule ip secret-table secret-chain position 3 ip saddr secret.example.com accept
 define secret = { 203.0.113.1 }
 add counter ip secret-table secret-counter
+add rule ip secret-table secret-chain ip saddr 0xcb007105 ip daddr != 0xCB007109 accept
 delete chain ip secret-table secret-old
 nft add map ip secret-table secret-map { typeof ip saddr : ip daddr \\; }
 add rule ip secret-table secret-chain meta skuid secret ct label secret meta priority secret:secret accept
@@ -133,6 +135,33 @@ def test_json_that_nests_too_deep_is_not_there() -> None:
         + "]}"
     )
     assert left(redacted(deep)) == []
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "a:",
+        "1.1.1.",
+        "{",
+        '"',
+        "203.0.113.1-",
+        "ip saddr . ",
+        "chain x {\n",
+        "@",
+        "-",
+        "#",
+        "a-b/",
+        "service-AAAAAAAA-a/",
+    ],
+)
+def test_time_grows_with_the_length(piece: str) -> None:
+    def taken(count: int) -> float:
+        text = f"table ip x {{\n\tchain c {{\n\t\t{piece * count}\n\t}}\n}}\n"
+        begun = time.process_time()
+        redacted(text)
+        return time.process_time() - begun
+
+    assert taken(16_000) < max(0.3, 30 * taken(2_000))
 
 
 # --- the same is said ----------------------------------------------------------------------------------------------

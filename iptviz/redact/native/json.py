@@ -104,8 +104,10 @@ class JsonWriter:
         return self._each(inner, own)
 
     def _told(self, value: Any) -> Any:
-        """Return what nft says of itself: its version, but no text."""
-        return value if not isinstance(value, str) or _VERSION.fullmatch(value) else "redacted"
+        """Return what nft says of itself: its version, but no other text."""
+        if not isinstance(value, str):
+            return self._value(value)
+        return value if _VERSION.fullmatch(value) else "redacted"
 
     def _kinds_of_set(self, kind: str, said: dict[str, Any]) -> tuple[_Kinds, _Kinds]:
         """Return of what kinds keys and data of a set are, or of one that an element is added to."""
@@ -180,7 +182,7 @@ class JsonWriter:
         return self._words.unquoted(kind, text)
 
     def _number(self, kind: str, number: int) -> int:
-        if number < 0 or not (kind == "port" or kind.startswith("nh/")):
+        if number < 0 or not (kind in {"port", "address"} or kind.startswith("nh/")):
             return number
         return int(self._words.unquoted(kind, str(number)), 0)
 

@@ -57,6 +57,9 @@ _TO_DEVICES = {("fwd", "to"), ("dup", "to")}
 _Kinds = tuple[str, ...]
 
 
+_MOST_JOINED = 16
+"""So many values are joined by dots at most; nft takes fewer."""
+
 _AT_ONCE = 1 << 13
 """So many words, and blanks between them, are joined at once."""
 
@@ -239,7 +242,9 @@ class TextWriter:
             self._asks_fib = False
             self._compared(FIB_RESULTS[word])
         elif asked is not None:
-            joined = (self._last if pair is None else self._before) == "." and bool(self._types)
+            joined = (self._last if pair is None else self._before) == "." and 0 < len(
+                self._types
+            ) < _MOST_JOINED
             self._compared(*(self._types if joined else ()), TYPES.get(asked, ""))
             self._mask = ""
             if self._declares:

@@ -37,6 +37,14 @@ _PUNCTUATION = re.compile(r"[-\[\]:,/.\d]*")
 _BEHIND = re.compile(r"(?<=:)[\d-]+$")
 _RAW = re.compile(r"nh/(\d{1,5})/(\d{1,5})")
 _WHOLE_ADDRESS = {("96", "32"), ("128", "32")}
+_HEX_OR_DIGITS = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
+_SOURCE_ADDRESS = "nh/96/32"
+_LEAST = 1 << 16
+"""Lower numbers are no addresses that anybody has."""
+
+_LONGEST = 512
+"""No word that means something is longer."""
+
 _SHORT = 12
 """No more bits of the header of IP tell enough of an address to name anybody."""
 
@@ -90,17 +98,15 @@ class NativeWords:
 
     def word(self, kind: str, word: str) -> str:
         """Return what a word without quotes becomes."""
-        if kind.startswith("nh/") and _NUMBER.fullmatch(word):
-            return self._of_header(kind, word)
+        if len(word) > _LONGEST:
+            return self.names.text(word)
         if kind == "port":
             return self._ports(word)
         if (plain := self.secrets.addresses.of_host(word)) is not None:
             return plain
-        if word in VOCABULARY or _NUMBER.fullmatch(word):
-            return word
-        if word[-1:] == ":" and word[:-1] in VOCABULARY:
-            return word
-        if all(part in VOCABULARY or part.isdecimal() for part in word.split("/")):
+        if _NUMBER.fullmatch(word):
+            return self._of_header(kind, word)
+        if _is_of_nft(word):
             return word
         if _MAC.fullmatch(word):
             return self._mac(word)
@@ -160,19 +166,28 @@ class NativeWords:
         return name if known else self.names.text(name)
 
     def _of_header(self, kind: str, word: str) -> str:
-        """Return bits of the header of IP, among which an address may be."""
-        found = _RAW.fullmatch(kind)
-        if found is None or int(found[2]) <= _SHORT or not word.isascii():
+        """Return a number; where it is one of bits of the header of IP, an address may be among them."""
+        found = _RAW.fullmatch(_SOURCE_ADDRESS if kind == "address" else kind)
+        if found is None or int(found[2]) <= _SHORT:
             return word
-        number = int(word, 0) if word[:2] in {"0x", "0X"} else int(word) if word.isdecimal() else None
-        if number is None:
-            return self.names.text(word)
+        return _HEX_OR_DIGITS.sub(lambda number: self._of_bits(found, number[0]), word)
+
+    def _of_bits(self, found: re.Match[str], word: str) -> str:
+        number = int(word, 16) if word[:2] in {"0x", "0X"} else int(word)
+        if number < _LEAST:
+            return word
         bits = min(int(found[2]), 128)
         if found.groups() in _WHOLE_ADDRESS and number >> 32 == 0:
             octets = ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
             parts = self.secrets.addresses.of(octets).split(".")
             return "0x" + "".join(f"{int(part):02x}" for part in parts)
         return hex(self.secrets.number(f"bits {bits}", word, 0, (1 << bits) - 1))
+
+
+def _is_of_nft(word: str) -> bool:
+    """Whether a word is one of the language, with a colon, or some with slashes: `established:`, `kbytes/day`."""
+    parts = word.removesuffix(":").split("/")
+    return all(part in VOCABULARY or part.isdecimal() for part in parts)
 
 
 def _is_mask(text: str) -> bool:
