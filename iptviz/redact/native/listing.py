@@ -10,6 +10,7 @@ from iptviz.nft.cleaned import clean
 from iptviz.nft.json_parts import is_json
 from iptviz.nft.text_reader import TextReader
 from iptviz.redact.native.text import TextWriter
+from iptviz.redact.native.words import HEX_RANGE, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,6 +69,7 @@ def ranges_of(text: str) -> Iterator[str]:
         before = text[max(0, found.start() - _LONGEST) : found.start()].rstrip()
         yield f"{before}-{text[found.end() : found.end() + _LONGEST].lstrip()}"
     yield from (f"{found[1]}-{found[2]}" for found in _JSON_RANGE.finditer(text))
+    yield from (f"{dotted(found[1])}-{dotted(found[2])}" for found in HEX_RANGE.finditer(text))
 
 
 def wildcards_of(text: str) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import partial
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from typing import TYPE_CHECKING
 
 from iptviz.redact.native.names import NativeNames
@@ -38,6 +38,7 @@ _BEHIND = re.compile(r"(?<=:)[\d-]+$")
 _RAW = re.compile(r"nh/(\d{1,5})/(\d{1,5})")
 _WHOLE_ADDRESS = {("96", "32"), ("128", "32")}
 _HEX_OR_DIGITS = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
+HEX_RANGE = re.compile(r"0[xX]([0-9a-fA-F]{5,8})-0[xX]([0-9a-fA-F]{5,8})")
 _SOURCE_ADDRESS = "nh/96/32"
 _LEAST = 1 << 16
 """Lower numbers are no addresses that anybody has."""
@@ -170,6 +171,9 @@ class NativeWords:
         found = _RAW.fullmatch(_SOURCE_ADDRESS if kind == "address" else kind)
         if found is None or int(found[2]) <= _SHORT:
             return word
+        ends = HEX_RANGE.fullmatch(word)
+        if ends and found.groups() in _WHOLE_ADDRESS:
+            return "-".join(map(_hex, self.secrets.addresses.of_range(dotted(ends[1]), dotted(ends[2]))))
         return _HEX_OR_DIGITS.sub(lambda number: self._of_bits(found, number[0]), word)
 
     def _of_bits(self, found: re.Match[str], word: str) -> str:
@@ -178,10 +182,17 @@ class NativeWords:
             return word
         bits = min(int(found[2]), 128)
         if found.groups() in _WHOLE_ADDRESS and number >> 32 == 0:
-            octets = ".".join(str(number >> shift & 255) for shift in (24, 16, 8, 0))
-            parts = self.secrets.addresses.of(octets).split(".")
-            return "0x" + "".join(f"{int(part):02x}" for part in parts)
+            return _hex(self.secrets.addresses.of(dotted(f"{number:x}")))
         return hex(self.secrets.number(f"bits {bits}", word, 0, (1 << bits) - 1))
+
+
+def dotted(text: str) -> str:
+    """Return a hexadecimal number of 32 bits as an address."""
+    return str(IPv4Address(int(text, 16)))
+
+
+def _hex(address: str) -> str:
+    return f"0x{int(IPv4Address(address)):08x}"
 
 
 def _is_of_nft(word: str) -> bool:
