@@ -18,6 +18,10 @@ from hypothesis import strategies as st
 import iptviz
 from iptviz.engine.path import steps_of
 from iptviz.node.load import load_node
+from iptviz.redact.names import Names
+from iptviz.redact.native.lines import LineWriter
+from iptviz.redact.native.text import TextWriter
+from iptviz.redact.native.words import NativeWords
 from iptviz.redact.pseudonyms import Pseudonyms
 from iptviz.redact.secrets import Secrets
 from iptviz.redact.snapshot import hidden, listings_of
@@ -239,6 +243,17 @@ def test_ports_get_pseudonyms_where_asked() -> None:
     assert "6543" not in changed
     assert changed.count("6545") == text.count("6545")
     assert "dport 80 " in redacted("table ip t {\n chain c {\n tcp dport 80 accept\n }\n}\n")
+
+
+@pytest.mark.parametrize("name", [*OF_KUBE_PROXY, "zoo.listing", "mixed-node.listing"])
+def test_lines_alike_are_written_as_each_would_be_alone(name: str) -> None:
+    text = listing(name).decode()
+    words = NativeWords(Names(None, Secrets(KEY), ports=True), Secrets(KEY))
+    writer, lines, at = TextWriter(text, words), [], 0
+    for line in text.splitlines(keepends=True):
+        lines.append(writer.line(at, at + len(line)))
+        at += len(line)
+    assert "".join(LineWriter(text, words).written(0, len(text))) == "".join(lines)
 
 
 def test_what_nft_said_of_other_tables_is_said_still() -> None:

@@ -10,7 +10,7 @@ from iptviz.nft.expressions import RawPayload
 from iptviz.nft.fields import type_of
 from iptviz.nft.json_expressions import or_unreadable
 from iptviz.nft.json_parts import parts_of
-from iptviz.redact.native.text import TextWriter
+from iptviz.redact.native.lines import LineWriter
 from iptviz.redact.native.vocabulary import JSON_NAMES, NAMED_AS, TYPES, VOCABULARY
 from iptviz.redact.native.words import NAMED
 
@@ -224,7 +224,7 @@ class JsonWriter:
         return [self._line(each) if isinstance(each, str) else self._value(each) for each in found]
 
     def _line(self, text: str) -> str:
-        return "".join(TextWriter(text, self._words).written(0, len(text)))
+        return "".join(LineWriter(text, self._words).written(0, len(text)))
 
     def _match(self, found: Any) -> Any:
         """Return a comparison: what is compared with goes by what is asked about."""

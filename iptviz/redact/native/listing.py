@@ -9,7 +9,7 @@ from iptviz.intake.text import to_bytes
 from iptviz.nft.cleaned import clean
 from iptviz.nft.json_parts import is_json
 from iptviz.nft.text_reader import TextReader
-from iptviz.redact.native.text import TextWriter
+from iptviz.redact.native.lines import LineWriter
 from iptviz.redact.native.words import HEX_RANGE, dotted
 
 if TYPE_CHECKING:
@@ -53,14 +53,19 @@ def _written(cleaned: Cleaned, words: NativeWords) -> Iterator[str]:
 
 
 def _text_written(text: str, words: NativeWords) -> Iterator[str]:
-    reader, writer = TextReader(text), TextWriter(text, words)
-    reader.read()
-    at = 0
-    for start, end in sorted(reader.left_out):
+    writer, at = LineWriter(text, words), 0
+    for start, end in _left_out(text):
         yield from writer.written(at, start)
         yield _LEFT_OUT + "\n" * text.count("\n", start, end)
         at = end
     yield from writer.written(at, len(text))
+
+
+def _left_out(text: str) -> list[tuple[int, int]]:
+    """Return where a text is none of nft's language."""
+    reader = TextReader(text)
+    reader.read()
+    return sorted(reader.left_out)
 
 
 def ranges_of(text: str) -> Iterator[str]:

@@ -24,7 +24,7 @@ from iptviz.redact.native.vocabulary import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
     from iptviz.redact.native.words import NativeWords
 
@@ -60,9 +60,6 @@ _Kinds = tuple[str, ...]
 _MOST_JOINED = 16
 """So many values are joined by dots at most; nft takes fewer."""
 
-_AT_ONCE = 1 << 13
-"""So many words, and blanks between them, are joined at once."""
-
 
 class _Scope(NamedTuple):
     """What holds again behind a bracket.
@@ -90,6 +87,7 @@ class TextWriter:
         self._block = ""
         self._opening = ""
         self._inner = False
+        self._goes_on = False
         self._begin()
 
     def _begin(self) -> None:
@@ -111,19 +109,43 @@ class TextWriter:
         self._at = 0
         self._spent = False
 
-    def written(self, start: int, end: int) -> Iterator[str]:
-        """Yield what becomes of a part of the text; its blanks and line ends stay."""
+    @property
+    def place(self) -> tuple[object, ...] | None:
+        """What tells how a line is written that begins here, but for its words; None where more may tell."""
+        if self._inner:
+            rests = self._last == "," and not self._expected
+            return (self._block, self._key, self._data, self._quoted, self._mask) if rests else None
+        return (self._block,) if self._block in {"chain", "rules"} and not self._goes_on else None
+
+    def enter(self, block: str) -> bool:
+        """Take the head of a block on a line of its own; whether one may stand here."""
+        if self._inner or self._goes_on:
+            return False
+        self._scopes.append(_Scope((), (), inner=False, block=self._block))
+        self._block = block
+        return True
+
+    def leave(self) -> bool:
+        """Take the end of a block on a line of its own; whether one may stand here."""
+        if self._inner or self._goes_on or not self._scopes:
+            return False
+        self._close()
+        return True
+
+    def line(self, start: int, stop: int) -> str:
+        """Return what becomes of a line; its blanks stay."""
+        if not self._inner and not self._goes_on:
+            self._begin()
+        self.found: list[tuple[str, str]] = []
+        """The words in it that have signs as names and addresses have, and of what kind each is."""
         at, done = start, list[str]()
-        for found in _TOKEN.finditer(self._text, start, end):
+        for found in _TOKEN.finditer(self._text, start, stop):
             blank, token = found.groups()
-            if "\n" in blank and not self._inner and "\\" not in blank:
-                self._begin()
             done += blank, self._token(token, found)
-            if len(done) > _AT_ONCE:
-                yield "".join(done)
-                at, done = found.end(), []
-        at = found.end() if done else at
-        yield "".join((*done, self._text[at:end]))
+            at = found.end()
+        end = self._text[at:stop]
+        self._goes_on = "\\" in end
+        return "".join((*done, end))
 
     def _token(self, token: str, found: re.Match[str]) -> str:
         if token[0] == "#":
@@ -207,7 +229,7 @@ class TextWriter:
             if word in _BEGINNING:
                 self._start(word, found.start(2))
         if self._expected:
-            changed = self._changes[self._expected.pop()][word]
+            changed = self._change(self._expected.pop(), word)
         elif word in VOCABULARY:
             self._keyword(word)
             changed = word
@@ -267,6 +289,11 @@ class TextWriter:
             return self._words.mask(word)
         if kind == "address" and self._mask and self._last not in _SETTING:
             return self._words.masked(word, self._mask)
+        return self._change(kind, word)
+
+    def _change(self, kind: str, word: str) -> str:
+        if not _SIGNS_IN_NAMES.isdisjoint(word):
+            self.found.append((word, kind))
         return self._changes[kind][word]
 
     # --- the beginning of a statement --------------------------------------------------------------------------
@@ -308,6 +335,7 @@ class TextWriter:
         self._expected = self._expected or [""]
 
 
+_SIGNS_IN_NAMES = frozenset(".:/")
 _OPERATORS = frozenset("=!<>&|^()")
 _MASKING = frozenset({"&", "and"})
 _SETTING = frozenset({"|", "or", "^", "xor"})
