@@ -63,7 +63,7 @@ UNMEASURED = (
     "kernel/", "kube/test_eras.py", "kube/test_families.py", "kube/test_naming.py", "kube/test_refusals.py",
     "kube/test_releases.py", "kube/test_service.py", "listing/test_listing.py", "nft/test_answers.py",
     "nft/test_hostile.py",
-    "nft/test_kernel.py", "node/test_layouts.py",
+    "nft/test_kernel.py", "nft/test_services.py", "node/test_layouts.py",
     "paths/test_against_packet.py", "paths/test_alike.py", "paths/test_growth.py", "paths/test_shared.py",
     "questions/test_baseline.py", "questions/test_nodes.py", "questions/test_unprinted.py",
     "redact/test_addresses.py", "redact/test_cli.py", "redact/test_dump.py", "redact/test_findings.py",
