@@ -224,7 +224,7 @@ def test_where_the_nft_ruleset_has_the_services_it_is_not_asked_for(tmp_path: Pa
     assert first.startswith(
         "note: kube-proxy runs in nftables mode: the given nft ruleset has its table (nft ip kube"
     )
-    assert "iptviz does not read that" in first
+    assert "The services in it were not checked" in first
     assert "ask nft" not in done.stdout
     assert re.search("^Not checked +tables .*: nft ip kube-proxy$", done.stdout, re.MULTILINE)
     document = json.loads(run("fixtures/no-services/flushed-nat.rules", str(ruleset), "--json").stdout)

@@ -62,6 +62,11 @@ class RuleSource(Protocol):
         """The names of the tables."""
 
 
+def tool_of(ruleset: Ruleset | None) -> str:
+    """Return what wrote a listing, with its version where that is told."""
+    return f"nft v{ruleset.version}" if ruleset and ruleset.version else "nft list ruleset"
+
+
 class NftListing:
     """The tables of a listing that packets of one family meet, but for those whose rules a dump has.
 
@@ -87,7 +92,7 @@ class NftListing:
     @property
     def tool(self) -> str:
         """What wrote it, with its version where that is told."""
-        return f"nft v{self.ruleset.version}" if self.ruleset.version else "nft list ruleset"
+        return tool_of(self.ruleset)
 
     @cached_property
     def _asked(self) -> tuple[Table, ...]:
@@ -153,10 +158,50 @@ _OPEN = {"nft-block-open", "nft-json-open"}
 
 
 class ReadListing(NamedTuple):
-    """A file of a listing, and what is in it: None where that is no table."""
+    """A file of a listing, and what is in it: None where that is no table. It is a source of rules, too."""
 
     piece: Evidence
     ruleset: Ruleset | None
+
+    @property
+    def source(self) -> str:
+        """The file, as messages call it."""
+        return self.piece.source.name
+
+    @property
+    def family(self) -> str:
+        """Either `ipv4`, or `ipv6` where packets of that family alone meet what is in it."""
+        met = {table.family for table in self._tables}
+        return "ipv6" if "ip6" in met and "ip" not in met else "ipv4"
+
+    @property
+    def tool(self) -> str:
+        """What wrote it, with its version where that is told."""
+        return tool_of(self.ruleset)
+
+    @property
+    def backend(self) -> str:
+        """Always `nf_tables`."""
+        return "nf_tables"
+
+    @property
+    def complete(self) -> bool:
+        """Whether it shows all tables, none of them cut."""
+        return self.ruleset is not None and not self.open_at and not self.piece.partial
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables by family and name, as in `ip kube-proxy`."""
+        return tuple(f"{table.family} {table.name}" for table in self._tables)
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules there are."""
+        return sum(len(chain.rules) for table in self._tables for chain in table.chains.values())
+
+    @property
+    def _tables(self) -> tuple[Table, ...]:
+        return () if self.ruleset is None else tuple(self.ruleset.tables.values())
 
     @property
     def open_at(self) -> tuple[Remark, ...]:
