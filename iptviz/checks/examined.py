@@ -45,6 +45,11 @@ class Examined:
         self._found: dict[Callable[[Examined], Iterator[Finding]], tuple[Finding, ...]] = {}
 
     @property
+    def family(self) -> str:
+        """Either `ipv4` or `ipv6`."""
+        return self.dump.family
+
+    @property
     def complete(self) -> bool:
         """Whether the dump lacks nothing."""
         return self.dump.complete
@@ -74,6 +79,11 @@ class ExaminedTable(NamedTuple):
     ports: tuple[ServicePort, ...]
     reached: tuple[tuple[Reached, ...], ...]
     evidence: Evidence
+
+    @property
+    def family(self) -> str:
+        """Either `ipv4` or `ipv6`."""
+        return self.listing.family
 
     @property
     def complete(self) -> bool:

@@ -13,7 +13,7 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from iptviz.checks.examined import Examined
+    from iptviz.checks.examined import Examined, ExaminedTable
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
     from iptviz.node.snapshot import Snapshot
@@ -24,6 +24,7 @@ CATALOGUES = (
     "unprinted",
     "sync",
     "nft_tables",
+    "nft_services",
     "contradictions",
     "backends",
     "refused",
@@ -88,7 +89,11 @@ EXPLAINING = ("unprinted", "sync")
 """Those whose findings befall all service ports, and explain what is found of a few."""
 
 
-OF_LISTINGS = ("nft-listing-empty", "nft-table-flushed", "nft-skeleton-only", "both-modes")
+OF_LISTINGS = (
+    "nft-listing-empty", "nft-table-flushed", "nft-skeleton-only", "both-modes", "nft-element-missing",
+    "nft-ends-connections", "forwarding-off", "no-endpoints", "local-drop", "connections-lost", "uneven-shares",
+    "hash-mismatch",
+)  # fmt: skip
 """Ids of what is looked for in listings of nft; all else takes a dump."""
 
 
@@ -97,7 +102,7 @@ class Catalogue(NamedTuple):
 
     Remarks are `REMARKS` and the check `check` in the module; any may be missing. `check_rest` is asked when all
     checks have found what they find, and is given that: it finds what none of them tells. `check_listings` sees
-    what nft lists of a node, whether there are dumps beside that or not.
+    what nft lists of a node, whether there are dumps beside that or not, `check_table` kube-proxy's own table.
     """
 
     diagnoses: Mapping[str, Diagnosis]
@@ -105,11 +110,12 @@ class Catalogue(NamedTuple):
     check: Callable[[Examined], Iterator[Finding]] | None
     check_rest: Callable[[Examined, Sequence[Finding]], Iterator[Finding]] | None = None
     check_listings: Callable[[Snapshot], Iterator[Finding]] | None = None
+    check_table: Callable[[ExaminedTable], Iterator[Finding]] | None = None
 
     @property
     def looks(self) -> bool:
         """Whether it looks for something in a node."""
-        return any((self.check, self.check_rest, self.check_listings))
+        return any((self.check, self.check_rest, self.check_listings, self.check_table))
 
 
 @cache
@@ -117,7 +123,7 @@ def catalogue(name: str) -> Catalogue:
     """Return a catalogue, imported when somebody asks for it: an answer with nothing to say waits for none."""
     held = vars(import_module(f"iptviz.checks.{name}"))
     diagnoses = {value.id: value for value in held.values() if isinstance(value, Diagnosis)}
-    looking = (held.get(name) for name in ("check", "check_rest", "check_listings"))
+    looking = (held.get(name) for name in ("check", "check_rest", "check_listings", "check_table"))
     return Catalogue(diagnoses, held.get("REMARKS", {}), *looking)
 
 
@@ -191,6 +197,14 @@ def examine_listings(node: Snapshot) -> Iterator[Finding]:
         for held in map(catalogue, CATALOGUES):
             if held.check_listings:
                 yield from held.check_listings(node)
+
+
+def examine_table(node: ExaminedTable) -> Iterator[Finding]:
+    """Yield what checks find in kube-proxy's table of nft, each cause once."""
+    asked = [held for held in map(catalogue, CATALOGUES) if held.check_table]
+    known = {what: made for held in asked for what, made in held.diagnoses.items()}
+    found = [finding for held in asked if held.check_table for finding in held.check_table(node)]
+    return told_once((finding, known[finding.id]) for finding in found)
 
 
 _WITHIN_CHAINS = {"uneven-shares"}

@@ -164,6 +164,16 @@ class ReadListing(NamedTuple):
     ruleset: Ruleset | None
 
     @property
+    def number(self) -> None:
+        """None: it is no dump."""
+        return None
+
+    @property
+    def is_excerpt(self) -> bool:
+        """Always False: nft lists whole tables."""
+        return False
+
+    @property
     def source(self) -> str:
         """The file, as messages call it."""
         return self.piece.source.name

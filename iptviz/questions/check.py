@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from iptviz.checks.examined import Examined
 from iptviz.checks.finding import CERTAIN, SEVERITIES, distinct, findings_among
 from iptviz.checks.nft_tables import services_untold
-from iptviz.checks.registry import OF_LISTINGS, examine, examine_listings
+from iptviz.checks.registry import OF_LISTINGS, examine, examine_listings, examine_table
 from iptviz.checks.sync import emptiness
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import Assumption, Condition
@@ -19,7 +19,6 @@ from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
-from iptviz.kube.nftables.own import has_services, own_tables
 from iptviz.kube.service_ports import service_ports
 from iptviz.kube.synced import own_nft_table
 from iptviz.node.snapshot import Snapshot, as_snapshot
@@ -27,6 +26,7 @@ from iptviz.paths.fares import reached_in
 from iptviz.progress import nobody, stepwise
 from iptviz.questions.baseline import fingerprint, read_baseline
 from iptviz.questions.document import document_of
+from iptviz.questions.examined_tables import examined_tables
 from iptviz.questions.explain_finding import ids_of
 from iptviz.questions.pseudonyms import agreed, withheld
 from iptviz.questions.wanted import INFO, Wanted, lookable
@@ -39,6 +39,7 @@ from iptviz.supplied.service_names import read_service_names
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from iptviz.checks.examined import ExaminedTable
     from iptviz.checks.finding import Finding, Item, Withheld
     from iptviz.engine.condition import When
     from iptviz.engine.host import Host
@@ -160,7 +161,8 @@ def check(
     beside = Beside("", addresses, routes, ipset, recent, sysctl).once()
     stages = _Stages(progress, len(snapshot.dumps))
     examined = [_examined(snapshot, each, listed, beside, stages) for each in snapshot.dumps]
-    result = _result(snapshot, examined, wanted, stages)
+    tables = list(examined_tables(snapshot, beside))
+    result = _result(snapshot, examined, tables, wanted, stages)
     if original is not None:
         result = _as_found(original, result)
     return _without(kept, result) if kept else result
@@ -183,19 +185,27 @@ def check_listed(found: ServicesResult) -> CheckResult:
     examined = [
         listed.get(id(dump)) or _examined(snapshot, dump, (), Beside(), stages) for dump in snapshot.dumps
     ]
-    return _result(snapshot, examined, Wanted((), (), INFO), stages)
+    tables = list(examined_tables(snapshot, Beside()))
+    return _result(snapshot, examined, tables, Wanted((), (), INFO), stages)
 
 
-def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages: _Stages) -> CheckResult:
-    """Return what is wrong with the dumps of a node, as far as it is asked for."""
-    found = _ordered((*_findings(examined, stages), *findings_among(examine_listings(node))))
+def _result(
+    node: Snapshot,
+    examined: Sequence[Examined],
+    tables: Sequence[ExaminedTable],
+    wanted: Wanted,
+    stages: _Stages,
+) -> CheckResult:
+    """Return what is wrong with the dumps and listings of a node, as far as it is asked for."""
+    of_nft = joined.from_iterable((examine_listings(node), *map(examine_table, tables)))
+    found = _ordered((*_findings(examined, stages), *findings_among(of_nft)))
     asked = tuple(filter(wanted.includes, found))
     below = sum(wanted.is_named(one.id) for one in found) - len(asked)
     dumps, listings = node.dumps, node.listings
     return CheckResult(
         dumps[0] if dumps else next((one for one in listings if one.ruleset), listings[0]),
         asked,
-        sum(len(one.ports) for one in examined),
+        sum(len(one.ports) for one in examined) + sum(len(one.ports) for one in tables),
         len(found) - len(asked),
         node,
         _looked_for(node, wanted),
@@ -209,9 +219,7 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages
             dict.fromkeys(name for one in examined for name in (*one.evidence.unseen, *one.evidence.beyond))
         ),
         granted=tuple(dict.fromkeys(joined.from_iterable(map(_granted, examined)))),
-        nftables=tuple(
-            dict.fromkeys((*joined.from_iterable(map(_own_tables, examined)), *_of_listings(node)))
-        ),
+        nftables=tuple(dict.fromkeys(joined.from_iterable(map(_own_tables, examined)))),
     )
 
 
@@ -240,14 +248,6 @@ def _own_tables(one: Examined) -> tuple[str, ...]:
     """Return kube-proxy's own nft table of a dump's family, where that has services and the dump has none."""
     own = own_nft_table(one.dump)
     return (own,) if not one.ports and own in one.evidence.beyond else ()
-
-
-def _of_listings(node: Snapshot) -> Iterator[str]:
-    """Yield kube-proxy's tables of nft that have services, of families of which there is no dump."""
-    families = {dump.family for dump in node.dumps}
-    for own in own_tables(node.listings):
-        if own.family not in families and has_services(own.table):
-            yield f"nft {own.name}"
 
 
 def _without_services(examined: Sequence[Examined]) -> Iterator[Remark]:
