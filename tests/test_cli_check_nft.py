@@ -44,7 +44,7 @@ def test_a_listing_alone_is_checked_and_what_is_not_looked_at_is_said() -> None:
     assert "were not checked, only whether these tables are whole" in note
     assert re.search("^Checked +only 58 rules of ip kube-proxy: no findings; services in tables of nft were not checked$",
                      done.stdout, re.MULTILINE)  # fmt: skip
-    assert re.search("^Not checked +what the rules of nft do", done.stdout, re.MULTILINE)
+    assert re.search("^Not checked +what rules of nft do", done.stdout, re.MULTILINE)
     assert "Not visible" not in done.stdout
 
 

@@ -9,7 +9,6 @@ from iptviz.checks.wording import and_more
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import ENTRY_CHAINS, POSTROUTING, SERVICE_CHAINS, SERVICES
 from iptviz.kube.frontends import frontend_of
-from iptviz.kube.nftables.own import OwnTable, has_services, own_tables
 from iptviz.kube.preempt import HOOKS
 from iptviz.kube.synced import dispatching, nftables_mode
 from iptviz.records import NamedTuple
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.kube.nftables.own import OwnTable
     from iptviz.kube.service_ports import ServicePort
     from iptviz.nft.model import Chain
     from iptviz.nft.model import Rule as NftRule
@@ -116,7 +116,7 @@ def _two_modes(node: Examined, nat: Table) -> Iterator[Finding]:
         None,
     )
     by_nft = _with_services(node.node, node.dump.family)
-    unread = not node.node.shows_nft and nftables_mode(node.dump, node.node.tables_beyond(node.dump.family))
+    unread = not node.node.listings and nftables_mode(node.dump, node.node.tables_beyond(node.dump.family))
     own = dispatching(nat)
     if own is None:
         return
@@ -130,6 +130,8 @@ def _two_modes(node: Examined, nat: Table) -> Iterator[Finding]:
 
 def check_listings(node: Snapshot) -> Iterator[Finding]:
     """Yield that tables of iptables-nft lead to services, too, where no dump shows these."""
+    from iptviz.kube.nftables.own import has_services, own_tables
+
     for own in own_tables(node.listings):
         ruleset = own.listing.ruleset
         shown = any(dump.family == own.family and "nat" in dump.tables for dump in node.dumps)
@@ -142,6 +144,10 @@ def check_listings(node: Snapshot) -> Iterator[Finding]:
 
 def _with_services(node: Snapshot, family: str) -> OwnTable | None:
     """Return kube-proxy's table of nft for a family, where it has services."""
+    if not node.listings:
+        return None
+    from iptviz.kube.nftables.own import has_services, own_tables  # what dumps alone do not need
+
     tables = (own for own in own_tables(node.listings) if own.family == family)
     return next((own for own in tables if has_services(own.table)), None)
 

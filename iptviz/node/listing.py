@@ -164,13 +164,13 @@ class ReadListing(NamedTuple):
     ruleset: Ruleset | None
 
     @property
-    def number(self) -> None:
-        """None: it is no dump."""
+    def number(self) -> int | None:
+        """No number: it is no dump."""
         return None
 
     @property
     def is_excerpt(self) -> bool:
-        """Always False: nft lists whole tables."""
+        """Whether lines may be missing anywhere: of nft, they are at the end alone."""
         return False
 
     @property

@@ -201,9 +201,9 @@ def _result(
     found = _ordered((*_findings(examined, stages), *findings_among(of_nft)))
     asked = tuple(filter(wanted.includes, found))
     below = sum(wanted.is_named(one.id) for one in found) - len(asked)
-    dumps, listings = node.dumps, node.listings
+    dumps = node.dumps
     return CheckResult(
-        dumps[0] if dumps else next((one for one in listings if one.ruleset), listings[0]),
+        _meant(node),
         asked,
         sum(len(one.ports) for one in examined) + sum(len(one.ports) for one in tables),
         len(found) - len(asked),
@@ -221,6 +221,13 @@ def _result(
         granted=tuple(dict.fromkeys(joined.from_iterable(map(_granted, examined)))),
         nftables=tuple(dict.fromkeys(joined.from_iterable(map(_own_tables, examined)))),
     )
+
+
+def _meant(node: Snapshot) -> RuleSource:
+    """Return the dump that is obviously meant; without any, the first listing that shows a table."""
+    if node.dumps or not node.listings:
+        return node.dump
+    return next((one for one in node.listings if one.ruleset), node.listings[0])
 
 
 def _looked_for(node: Snapshot, wanted: Wanted) -> tuple[str, ...]:

@@ -166,7 +166,7 @@ NO_SERVICE = "; they have no service, so none was checked"
 _IN_NFT = "; services in tables of nft were not checked"
 
 
-_NOT_CHECKED = "what the rules of nft do to connections: iptviz packet follows one at a time"
+_NOT_CHECKED = "what rules of nft do to connections (see iptviz services, trace and packet)"
 
 
 def found_text(result: CheckResult) -> str:
