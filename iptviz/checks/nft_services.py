@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import Evidence, diagnosis, found
+from iptviz.checks.services import hash_mismatch
 from iptviz.checks.wording import are, listed, named_ports
 from iptviz.engine.condition import clauses
 from iptviz.kube.nftables.frontends import Frontends
@@ -37,6 +38,7 @@ def check_table(node: ExaminedTable) -> Iterator[Finding]:
     if node.complete:
         yield from _unled(node)
         yield from _lost_addresses(node)
+    yield from _renamed(node)
     yield from _ended(node)
 
 
@@ -88,6 +90,19 @@ def _lost_addresses(node: ExaminedTable) -> Iterator[Finding]:
         yield found(
             nft_element_missing, evidence, line=next(iter(lost.values())), owner="", names=tuple(lost)
         )
+
+
+# --- names ---------------------------------------------------------------------------------------------------
+
+
+def _renamed(node: ExaminedTable) -> Iterator[Finding]:
+    """Yield that hashes do not fit the names behind them: who edits a listing edits many."""
+    odd = [port for port in node.ports if port.service.named_by == "chain"]
+    if odd:
+        answers = [next(one for one in port.answers if one.frontend.leads_to) for port in odd]
+        yield found(hash_mismatch, [one.frontend.rule for one in answers],
+            chains=tuple(one.frontend.leads_to for one in answers), names=tuple(port.name for port in odd),
+        )  # fmt: skip
 
 
 # --- what ends connections -------------------------------------------------------------------------------------
@@ -155,8 +170,8 @@ def nft_ends_connections(
 ) -> str:  # fmt: skip
     """A chain or a rule of nft ends connections to services, or the endpoints' answers.
 
-    In nft all chains of a hook are asked, in the order of their priorities, whoever wrote them: an accept in one
-    table does not keep another one from dropping, and kube-proxy opens no port in a firewall.
+    In nft all chains of a hook are asked, in the order of their priorities, whatever program wrote them: to be
+    accepted in one table does not keep a packet from being dropped in another, and kube-proxy opens no port.
 
     Why: Clients time out, or are refused, whatever kube-proxy's table says.
 

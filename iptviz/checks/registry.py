@@ -191,20 +191,23 @@ def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[
     return told_once((finding, known[finding.id]) for finding in found)
 
 
-def examine_listings(node: Snapshot) -> Iterator[Finding]:
-    """Yield what checks find in what nft lists of a node."""
-    if node.listings:
-        for held in map(catalogue, CATALOGUES):
-            if held.check_listings:
-                yield from held.check_listings(node)
+def examine_listings(node: Snapshot, tables: Iterable[ExaminedTable] = ()) -> Iterator[Finding]:
+    """Yield what checks find in what nft lists of a node, and in kube-proxy's `tables` there, each cause once."""
+    if not node.listings:
+        return
+    held = list(map(catalogue, CATALOGUES))
+    known = {what: made for one in held for what, made in one.diagnoses.items()}
+    found = [finding for one in held if one.check_listings for finding in one.check_listings(node)]
+    for table in tables:
+        for one in held:
+            found += [_within(each, table) for each in one.check_table(table)] if one.check_table else []
+    yield from told_once((finding, known[finding.id]) for finding in found)
 
 
-def examine_table(node: ExaminedTable) -> Iterator[Finding]:
-    """Yield what checks find in kube-proxy's table of nft, each cause once."""
-    asked = [held for held in map(catalogue, CATALOGUES) if held.check_table]
-    known = {what: made for held in asked for what, made in held.diagnoses.items()}
-    found = [finding for held in asked if held.check_table for finding in held.check_table(node)]
-    return told_once((finding, known[finding.id]) for finding in found)
+def _within(finding: Finding, table: ExaminedTable) -> Finding:
+    """Return a finding whose evidence says that it stands in a listing."""
+    source = table.listing.source
+    return finding._replace(evidence=tuple(piece._replace(source=source) for piece in finding.evidence))
 
 
 _WITHIN_CHAINS = {"uneven-shares"}
@@ -233,6 +236,6 @@ def told_once(findings: Iterable[tuple[Finding, Diagnosis]]) -> Iterator[Finding
         for piece in finding.evidence
     }
     for finding, diagnosis in made:
-        about = finding.evidence[0].line if diagnosis.general and finding.evidence else 0
+        about = finding.evidence[0].line if diagnosis.general and finding.evidence else None
         if finding.id not in explained and about not in lines:
             yield finding

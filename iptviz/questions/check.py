@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from iptviz.checks.examined import Examined
 from iptviz.checks.finding import CERTAIN, SEVERITIES, distinct, findings_among
 from iptviz.checks.nft_tables import services_untold
-from iptviz.checks.registry import OF_LISTINGS, examine, examine_listings, examine_table
+from iptviz.checks.registry import OF_LISTINGS, examine, examine_listings
 from iptviz.checks.sync import emptiness
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import Assumption, Condition
@@ -60,7 +60,7 @@ class CheckResult(NamedTuple):
     `below` were less severe than `min_severity`. `unseen` are tables that the node has or may have, and no dump
     shows; `nftables` those of nft in which kube-proxy keeps services, which were not looked at. `granted` are
     chains, after their table, of which rules are taken for granted that no dump shows. `withheld` is what the
-    dump itself shows, and its pseudonyms do not.
+    dump itself shows, and its pseudonyms do not. `tables` are listings of nft with kube-proxy's own table.
     """
 
     dump: RuleSource
@@ -80,6 +80,7 @@ class CheckResult(NamedTuple):
     unseen: tuple[str, ...] = ()
     nftables: tuple[str, ...] = ()
     granted: tuple[str, ...] = ()
+    tables: tuple[RuleSource, ...] = ()
 
     @property
     def assumed(self) -> When:
@@ -97,8 +98,12 @@ class CheckResult(NamedTuple):
 
     @property
     def sources(self) -> tuple[RuleSource, ...]:
-        """Where the rules come from that were looked at: the dumps, else the listings of nft."""
-        return self.dumps or (self.snapshot.listings if self.snapshot else ())
+        """Where the rules come from that were looked at: dumps, and listings of nft with kube-proxy's table.
+
+        Without any of these all listings: what they hold was looked at.
+        """
+        found = (*self.dumps, *self.tables)
+        return found or (self.snapshot.listings if self.snapshot else ())
 
     @property
     def counts(self) -> bool:
@@ -197,11 +202,9 @@ def _result(
     stages: _Stages,
 ) -> CheckResult:
     """Return what is wrong with the dumps and listings of a node, as far as it is asked for."""
-    of_nft = joined.from_iterable((examine_listings(node), *map(examine_table, tables)))
-    found = _ordered((*_findings(examined, stages), *findings_among(of_nft)))
+    found = _ordered((*_findings(examined, stages), *findings_among(examine_listings(node, tables))))
     asked = tuple(filter(wanted.includes, found))
     below = sum(wanted.is_named(one.id) for one in found) - len(asked)
-    dumps = node.dumps
     return CheckResult(
         _meant(node),
         asked,
@@ -211,7 +214,7 @@ def _result(
         _looked_for(node, wanted),
         bool(wanted.select),
         hosts=tuple(one.evidence.host for one in examined),
-        notes=distinct(_without_services(examined) if dumps else services_untold(node)),
+        notes=distinct(_untold(node, examined, tables)),
         min_severity=wanted.min_severity,
         below=below,
         ports_of=tuple(len(one.ports) for one in examined),
@@ -220,6 +223,7 @@ def _result(
         ),
         granted=tuple(dict.fromkeys(joined.from_iterable(map(_granted, examined)))),
         nftables=tuple(dict.fromkeys(joined.from_iterable(map(_own_tables, examined)))),
+        tables=tuple(one.listing for one in tables),
     )
 
 
@@ -255,6 +259,16 @@ def _own_tables(one: Examined) -> tuple[str, ...]:
     """Return kube-proxy's own nft table of a dump's family, where that has services and the dump has none."""
     own = own_nft_table(one.dump)
     return (own,) if not one.ports and own in one.evidence.beyond else ()
+
+
+def _untold(
+    node: Snapshot, examined: Sequence[Examined], tables: Sequence[ExaminedTable]
+) -> Iterator[Remark]:
+    """Yield why there are no services to look at, or not all."""
+    if not node.dumps:
+        yield from services_untold(node)
+    elif not any(one.ports for one in tables):
+        yield from _without_services(examined)
 
 
 def _without_services(examined: Sequence[Examined]) -> Iterator[Remark]:
