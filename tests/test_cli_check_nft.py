@@ -173,3 +173,9 @@ def test_what_takes_a_dump_cannot_be_asked_of_a_listing() -> None:
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("iptviz: no selected finding is looked for in a listing of nft alone\n")
     assert run("--select", "both-modes", WHOLE).returncode == 0
+
+
+def test_a_page_takes_a_dump(tmp_path: Path) -> None:
+    done = run(WHOLE, "-o", str(tmp_path / "check.html"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "iptviz: no page of a listing of nft alone is made\n  use -f markdown\n"

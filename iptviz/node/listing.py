@@ -237,17 +237,22 @@ def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
     return tuple(found)
 
 
+def chosen(listings: Iterable[ReadListing]) -> list[tuple[Evidence, Ruleset]]:
+    """Return the listing that tells of all tables, or else those that tell of some, each with what is in it."""
+    own = [(one.piece, one.ruleset) for one in listings if one.ruleset is not None]
+    whole = [one for one in own if not one[0].partial]
+    return whole[:1] or own
+
+
 def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dump]) -> NftListing | None:
     """Return the tables that listings of a node show, as far as packets of a family meet them; None for none.
 
     One that shows all tables goes before those that show some. What a dump of iptables-nft has is
     not asked again.
     """
-    own = [(one.piece, one.ruleset) for one in listings if one.ruleset is not None]
-    whole = [one for one in own if not one[0].partial]
     found: Ruleset | None = None
     name = ""
-    for piece, ruleset in whole[:1] or own:
+    for piece, ruleset in chosen(listings):
         if found is None:
             found, name = ruleset, piece.source.name
         else:
