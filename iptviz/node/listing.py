@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.nft.model import Chain, Ruleset, Table
@@ -144,11 +145,9 @@ def listing_of(pieces: Iterable[Evidence], family: str, dumps: Iterable[Dump]) -
     """
     from iptviz.nft.read import read_ruleset
 
-    own = [piece for piece in pieces if piece.kind == "nft" and piece.namespace is None]
-    whole = [piece for piece in own if not piece.partial]
     found: Ruleset | None = None
     name = ""
-    for piece in whole[:1] or own:
+    for piece in _telling(pieces):
         read = read_ruleset(piece.file.text.encode(), piece.source.name)
         if found is None:
             found, name = read, piece.source.name
@@ -167,3 +166,69 @@ def listing_of(pieces: Iterable[Evidence], family: str, dumps: Iterable[Dump]) -
     ]
     listing = NftListing(found, name, family, elsewhere)
     return listing if listing.tables else None
+
+
+_JSON = b"{"
+
+
+def _telling(pieces: Iterable[Evidence]) -> list[Evidence]:
+    """Return the listings of a node that tell most: one that shows all tables, be it text, which hides less."""
+    own = [piece for piece in pieces if piece.kind == "nft" and piece.namespace is None]
+    whole = sorted((piece for piece in own if not piece.partial), key=_is_json)
+    return whole[:1] or sorted(own, key=_is_json)
+
+
+def _is_json(piece: Evidence) -> bool:
+    section = piece.section
+    return piece.source.data[section.start : section.end].lstrip().startswith(_JSON)
+
+
+# --- the tables of iptables-nft ------------------------------------------------------------------------------
+
+_OF_IPTABLES = re.compile(
+    r"\btable ip6? (?:filter|nat|mangle|raw|security)\b|\"name\":\s*\"(?:filter|nat|mangle|raw|security)\""
+)
+
+
+def dumps_of_listings(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> list[Dump]:
+    """Return dumps of the tables of iptables-nft that listings show, of nodes and families without a dump of them.
+
+    A dump that does not tell its backend may be one of them.
+    """
+    groups: dict[object, list[Evidence]] = {}
+    for piece in evidence:
+        if piece.kind == "nft":
+            folder = piece.source.inside.rpartition("/")[0]
+            groups.setdefault(piece.node or (piece.source.bundle, folder), []).append(piece)
+    found: list[Dump] = []
+    for pieces in groups.values():
+        for piece in _telling(pieces):
+            families = [family for family in FAMILIES if not any(_shows(dump, piece, family) for dump in dumps)]
+            found += _dumps_in(piece, families) if families else ()
+    return found
+
+
+def _shows(dump: Dump, piece: Evidence, family: str) -> bool:
+    """Whether a dump may be of the node of a listing, and of the tables that iptables-nft made there."""
+    return (
+        dump.family == family
+        and dump.backend != "legacy"
+        and dump.namespace is None
+        and (None in {dump.node, piece.node} or dump.node == piece.node)
+    )
+
+
+def _dumps_in(piece: Evidence, families: Sequence[str]) -> Iterator[Dump]:
+    from iptviz.errors import NothingError
+    from iptviz.iptables_nft.dumps import Placed, dumps_in
+    from iptviz.nft.read import read_ruleset
+
+    text = piece.file.text
+    if _OF_IPTABLES.search(text) is None:
+        return
+    try:
+        ruleset = read_ruleset(text.encode(), piece.source.name)
+    except NothingError:
+        return
+    of_chain = " chain " in f" {piece.command} "
+    yield from dumps_in(ruleset, Placed(piece.source, piece.node, of_chain), families)
