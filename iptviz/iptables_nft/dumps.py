@@ -65,7 +65,7 @@ class _Writer:
         plain = PlainDump(
             data, build_index(data), self._map, tuple(self._gaps), self._family, DumpForm.NFT,
             node=self._placed.node, first_line=_line(tables[0]), backend="nf_tables",
-            tool=f"nft v{version}" if version else None,
+            tool=f"nft v{version}" if version else DumpForm.NFT,
         )  # fmt: skip
         raw = self._placed.source.data
         notes = [note for note in self._ruleset.notes if note.skipped and note.reason == "not-nft"]
