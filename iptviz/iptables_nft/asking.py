@@ -1,8 +1,8 @@
 """What statements of nft ask of a packet, as iptables asks it: the inverse of what iptables has nft print.
 
-Source: the `xlate` functions of iptables' extensions, and iptables/nft-shared.c for the options of every rule. What
-they print of multiport's `--ports`, of the states SNAT and DNAT, and of times is not what the rule asks: no words
-of iptables are made of that.
+Source: the `xlate` functions of iptables' extensions, and iptables/nft-shared.c for the options of every rule.
+What they print of multiport's `--ports`, of the states SNAT and DNAT, and of times is not what the rule asks: no
+words of iptables are made of that.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _match(statement: Match, version: int) -> Piece | None:
     return None if read is None else read(statement, version)
 
 
-# --- the options of every rule ----------------------------------------------------------------------------------
+# --- the options of every rule -------------------------------------------------------------------------------
 
 _IP = {"ip": 4, "ip6": 6}
 _SIDES = {"saddr": ("-s", "--src-range"), "daddr": ("-d", "--dst-range")}
@@ -130,7 +130,7 @@ def _protocol(match: Match, version: int) -> Piece | None:
     return Piece("-p", f"{_IS[match.operator]}-p {protocol_words(number)}")
 
 
-# --- headers -----------------------------------------------------------------------------------------------------
+# --- headers -------------------------------------------------------------------------------------------------
 
 _MOST_PORTS = 15
 _SAYS = {"sport": "--sport", "dport": "--dport"}
@@ -223,7 +223,7 @@ def _length(match: Match, _version: int) -> Piece | None:
     return Piece("length", f"{'! ' if match.operator == '!=' else ''}--length {span_words(ends)}")
 
 
-# --- what the kernel knows of a packet -----------------------------------------------------------------------------
+# --- what the kernel knows of a packet -----------------------------------------------------------------------
 
 
 def _mark_words(match: Match, mask: int) -> str | None:
@@ -272,7 +272,7 @@ def _cpu(match: Match, _version: int) -> Piece | None:
     return Piece("cpu", f"{_IS[match.operator]}--cpu {number}")
 
 
-# --- connections ---------------------------------------------------------------------------------------------------
+# --- connections ---------------------------------------------------------------------------------------------
 
 _STATUS = {1: "EXPECTED", 2: "SEEN_REPLY", 4: "ASSURED", 8: "CONFIRMED"}
 _STATES = {bit: name.upper() for name, bit in SYMBOLS["ct_state"].items()}
@@ -351,7 +351,7 @@ def _connection(match: Match, _version: int) -> Piece | None:
     return None if words is None else Piece("conntrack", words)
 
 
-# --- routing tables, chance ----------------------------------------------------------------------------------------
+# --- routing tables, chance ----------------------------------------------------------------------------------
 
 _KINDS = {number: name.upper() for name, number in SYMBOLS["fib_addrtype"].items()}
 _LIMITS = {(): "", ("iif",): " --limit-iface-in", ("oif",): " --limit-iface-out"}
@@ -362,7 +362,13 @@ def _kind(match: Match, _version: int) -> Piece | None:
     left: Fib = match.left  # type: ignore[assignment]
     option, limit = _ENDS.get(left.flags[0] if left.flags else ""), _LIMITS.get(left.flags[1:])
     names = [_KINDS.get(number_of(key), "") for key in plain_keys(match.right) or ()]  # type: ignore[arg-type]
-    if left.result != "type" or option is None or limit is None or match.operator not in _IS or not all(names):
+    if (
+        left.result != "type"
+        or option is None
+        or limit is None
+        or match.operator not in _IS
+        or not all(names)
+    ):
         return None
     return Piece("addrtype", f"{_IS[match.operator]}{option} {','.join(names)}{limit}") if names else None
 

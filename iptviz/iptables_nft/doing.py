@@ -64,7 +64,7 @@ def ends(statement: Statement) -> bool:
     return type(statement) in _STATEMENTS and not isinstance(statement, Unread)
 
 
-# --- verdicts, answers, queues --------------------------------------------------------------------------------
+# --- verdicts, answers, queues -------------------------------------------------------------------------------
 
 _WAYS = {"jump": "-j", "goto": "-g"}
 _VERDICTS = {"accept": "-j ACCEPT", "drop": "-j DROP", "return": "-j RETURN", "continue": ""}
@@ -77,10 +77,15 @@ def _verdict(verdict: Verdict, _text: str, _version: int) -> str | None:
 
 
 _ANSWERS = {
-    4: ("icmp", {name: f"icmp-{name}" for name in SYMBOLS["icmp_code"]} | {"prot-unreachable": "icmp-proto-unreachable"}),
+    4: (
+        "icmp",
+        {name: f"icmp-{name}" for name in SYMBOLS["icmp_code"]}
+        | {"prot-unreachable": "icmp-proto-unreachable"},
+    ),
     6: (
         "icmpv6",
-        {name: f"icmp6-{name}" for name in SYMBOLS["icmpv6_code"]} | {"admin-prohibited": "icmp6-adm-prohibited"},
+        {name: f"icmp6-{name}" for name in SYMBOLS["icmpv6_code"]}
+        | {"admin-prohibited": "icmp6-adm-prohibited"},
     ),
 }
 _UNKNOWN_TO_IPTABLES = {"icmp-frag-needed"}
@@ -107,7 +112,7 @@ def _queue(queue: Queue, _text: str, _version: int) -> str | None:
     return " ".join(("-j NFQUEUE", number, *flags))
 
 
-# --- nat ---------------------------------------------------------------------------------------------------------
+# --- nat -----------------------------------------------------------------------------------------------------
 
 _FLAGS = {"random": "--random", "fully-random": "--random-fully", "persistent": "--persistent"}
 _OPTIONS = {
@@ -148,7 +153,7 @@ def _new_port(port: Expression) -> str | None:
     return str(span[0]) if span[0] == span[1] else f"{span[0]}-{span[1]}"
 
 
-# --- marks and other fields ----------------------------------------------------------------------------------------
+# --- marks and other fields ----------------------------------------------------------------------------------
 
 
 def _assign(assign: Assign, text: str, version: int) -> str | None:
@@ -189,7 +194,11 @@ def _connmark(value: Expression, text: str, _version: int) -> str | None:
 
 def _class(value: Expression, _text: str, _version: int) -> str | None:
     number = number_of(value)
-    return None if number is None else f"-j CLASSIFY --set-class {number >> 16 & 0xFFFF:04x}:{number & 0xFFFF:04x}"
+    return (
+        None
+        if number is None
+        else f"-j CLASSIFY --set-class {number >> 16 & 0xFFFF:04x}:{number & 0xFFFF:04x}"
+    )
 
 
 def _trace(value: Expression, _text: str, _version: int) -> str | None:
@@ -226,7 +235,7 @@ _ASSIGNED: dict[Any, Callable[[Expression, str, int], str | None]] = {
 }
 
 
-# --- the rest --------------------------------------------------------------------------------------------------------
+# --- the rest ------------------------------------------------------------------------------------------------
 
 _LOGGED = {"group": "--nflog-group", "snaplen": "--nflog-size", "queue-threshold": "--nflog-threshold"}
 
@@ -251,7 +260,11 @@ def _dup(dup: Dup, _text: str, _version: int) -> str | None:
 
 def _synproxy(synproxy: Synproxy, _text: str, _version: int) -> str:
     flags = [f"--{flag}" for flag in synproxy.flags]
-    numbers = [f"--{name} {value}" for name, value in (("wscale", synproxy.wscale), ("mss", synproxy.mss)) if value is not None]
+    numbers = [
+        f"--{name} {value}"
+        for name, value in (("wscale", synproxy.wscale), ("mss", synproxy.mss))
+        if value is not None
+    ]
     return " ".join(("-j SYNPROXY", *flags, *numbers))
 
 

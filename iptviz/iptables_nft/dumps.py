@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.dump.model import Dump
-from iptviz.iptables_nft.recognised import FAMILIES, chains_of_iptables, native_chains, tables_of_iptables
-from iptviz.iptables_nft.rules import spelled
 from iptviz.intake.index import build_index
 from iptviz.intake.plain import DumpForm, PlainDump, Text
 from iptviz.intake.remark import Remark, remark
 from iptviz.intake.text import to_bytes
+from iptviz.iptables_nft.recognised import FAMILIES, chains_of_iptables, native_chains, tables_of_iptables
+from iptviz.iptables_nft.rules import spelled
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _OPEN = frozenset({"nft-block-open", "nft-json-open"})
 
 
 class Placed(NamedTuple):
-    """Where a listing stands: its file, the node's name in a prompt above it, and whether one chain was asked for."""
+    """Where a listing stands: its file, the name in a prompt above it, and whether one chain was asked for."""
 
     source: Source
     node: str | None

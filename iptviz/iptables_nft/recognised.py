@@ -1,4 +1,4 @@
-"""Which tables of a listing of nft iptables-nft made: it gives them chains of its own names, hooks and priorities.
+"""Which tables of a listing of nft iptables-nft made: their chains have its names, hooks and priorities.
 
 Source: iptables/nft.c (xtables_ipv4).
 """

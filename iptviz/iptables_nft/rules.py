@@ -1,6 +1,6 @@
 """A rule that nft lists, as iptables-save writes it: matches, a counter, a target.
 
-What iptables has no words for, or what nft hides, becomes a match or a target that nobody knows, with nft's words.
+What iptables has no words for, or what nft hides, becomes a match or a target that nobody knows.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from iptviz.nft.model import Rule
     from iptviz.nft.statements import Statement
 
-HIDDEN_MATCH = "-m nft --hidden"
-"""How a match stands of which nft prints the name alone."""
+_HIDDEN = "-m nft --hidden {} --place {}"
+"""How a match stands of which nft prints the name alone; by their places, two of one name are different."""
 
 _QUOTED = "-m nft --text"
 
@@ -50,7 +50,7 @@ def spelled(rule: Rule, version: int) -> Spelled:
     said, comment = _read(rule)
     counters = [one.statement for one in said if isinstance(one.statement, Counter)]
     asking, doing = _parted(said)
-    pieces = _Pieces(version, comment)
+    pieces = _Pieces(version, comment, rule.line or rule.object)
     for one in asking:
         pieces.take(one)
     words = (
@@ -114,8 +114,9 @@ def _target(doing: Sequence[_Said], version: int) -> str:
 class _Pieces:
     """What a rule asks, while its parts are put in the order of iptables-save."""
 
-    def __init__(self, version: int, comment: str | None) -> None:
+    def __init__(self, version: int, comment: str | None, place: int) -> None:
         self._version = version
+        self._place = place
         self._basics: dict[str, str] = {}
         self._matches: list[tuple[str, list[str]]] = []
         if comment is not None:
@@ -126,7 +127,7 @@ class _Pieces:
         statement = said.statement
         if isinstance(statement, Xt) and statement.kind != "target":
             if statement.name != "comment":
-                self._matches.append(("", [f"{HIDDEN_MATCH} {quoted(statement.name)}"]))
+                self._matches.append(("", [_HIDDEN.format(quoted(statement.name), self._place)]))
             return
         piece = asked(statement, self._version)
         if piece is not None and piece.name in self._basics:

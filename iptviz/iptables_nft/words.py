@@ -12,6 +12,8 @@ from iptviz.xtables.values.protocols import PROTOCOLS
 from iptviz.xtables.words import save_string
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from iptviz.nft.expressions import Expression
 
 _VERSIONS = {"ipv4_addr": 4, "ipv6_addr": 6}
@@ -42,7 +44,9 @@ def network_words(constant: Expression) -> str | None:
     mask = full_mask(version)
     if isinstance(constant, Prefix):
         bits = mask.bit_length()
-        mask = mask >> (bits - constant.length) << (bits - constant.length) if constant.length <= bits else mask
+        mask = (
+            mask >> (bits - constant.length) << (bits - constant.length) if constant.length <= bits else mask
+        )
     return show_network(Network(version, base.data & mask, mask))
 
 
@@ -58,7 +62,11 @@ def masked_words(value: Expression, mask: Expression) -> str | None:
 
 def address_words(constant: Expression) -> str | None:
     """Return a single address without its mask."""
-    if not isinstance(constant, Value) or constant.type not in _VERSIONS or not isinstance(constant.data, int):
+    if (
+        not isinstance(constant, Value)
+        or constant.type not in _VERSIONS
+        or not isinstance(constant.data, int)
+    ):
         return None
     version = _VERSIONS[constant.type]
     return show_host(Network(version, constant.data, full_mask(version)))
@@ -81,7 +89,7 @@ def range_words(constant: Expression) -> str | None:
 
 
 def span_of(operator: str, right: Expression) -> tuple[int, int] | None:
-    """Return the first and the last number that a comparison with 16 bits is about, whether they are denied or not."""
+    """Return the first and the last of the 16-bit numbers that a comparison is about, denied or not."""
     if isinstance(right, Range):
         low, high = number_of(right.low), number_of(right.high)
         ends = None if low is None or high is None or operator not in _EQUAL else (low, high)
@@ -92,7 +100,7 @@ def span_of(operator: str, right: Expression) -> tuple[int, int] | None:
 
 
 _EQUAL = {"==", "!="}
-_ENDS = {
+_ENDS: dict[str, Callable[[int], tuple[int, int]]] = {
     "==": lambda number: (number, number),
     "!=": lambda number: (number, number),
     "<=": lambda number: (0, number),

@@ -191,9 +191,10 @@ _OF_IPTABLES = re.compile(
 
 
 def dumps_of_listings(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> list[Dump]:
-    """Return dumps of the tables of iptables-nft that listings show, of nodes and families without a dump of them.
+    """Return dumps of the tables of iptables-nft that listings show.
 
-    A dump that does not tell its backend may be one of them.
+    Where a node has a dump of these tables of a family, nothing is made of a listing; one that does not tell its
+    backend may be one.
     """
     groups: dict[object, list[Evidence]] = {}
     for piece in evidence:
@@ -203,7 +204,9 @@ def dumps_of_listings(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> li
     found: list[Dump] = []
     for pieces in groups.values():
         for piece in _telling(pieces):
-            families = [family for family in FAMILIES if not any(_shows(dump, piece, family) for dump in dumps)]
+            families = [
+                family for family in FAMILIES if not any(_shows(dump, piece, family) for dump in dumps)
+            ]
             found += _dumps_in(piece, families) if families else ()
     return found
 

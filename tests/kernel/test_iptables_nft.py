@@ -58,11 +58,9 @@ def compare(saved: bytes, listing: bytes, question: dict[str, Any]) -> str:
     (one, _), (other, others) = told(saved, question), told(listing, question)
     if whens(one) == whens(other):
         return ""
-    text = "\n".join(
-        rule.text for table in load_node(listing).dump.tables.values() for rule in table.rules()
-    )
+    text = "\n".join(rule.text for table in load_node(listing).dump.tables.values() for rule in table.rules())
     unknown = any("unknown" in str(end) for end in others)
-    if any(word in text for word in OPEN) and (unknown or len(others) > 1):
+    if any(word in text for word in OPEN) and (unknown or len(other) > 1):
         return "open"
     return f"{question}\n{whens(one)}\n{whens(other)}"
 
