@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.iptables_nft.words import (
     masked_words,
+    bare,
     network_words,
     number_of,
     plain_keys,
@@ -36,7 +37,7 @@ from iptviz.nft.statements import ANY_BIT, NO_BIT, Limit, Match, Quota
 from iptviz.nft.symbols import SYMBOLS
 from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
-from iptviz.xtables.values.addresses import show_network
+from iptviz.xtables.values.addresses import show_host
 from iptviz.xtables.values.numbers import ALL_BITS
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _interface(option: str) -> Callable[[Match, int], Piece | None]:
         name = _interface_words(match.right)
         if name is None or match.operator not in _IS:
             return None
-        return Piece(option, f"{_IS[match.operator]}{option} {quoted(name)}")
+        return Piece(option, f"{_IS[match.operator]}{option} {bare(name)}")
 
     return read
 
@@ -118,7 +119,9 @@ def _interface_words(right: Expression) -> str | None:
     if isinstance(right, Wildcard):
         return f"{right.begins}+" if right.begins else None
     name = right.data if isinstance(right, Value) else None
-    return name if isinstance(name, str) and name and not name.endswith("+") else None
+    if not isinstance(name, str) or name[:1] in {"", "!", "-"}:
+        return None
+    return None if name.endswith("+") else name
 
 
 def _protocol(match: Match, version: int) -> Piece | None:
@@ -275,7 +278,7 @@ def _cpu(match: Match, _version: int) -> Piece | None:
 # --- connections ---------------------------------------------------------------------------------------------
 
 _STATUS = {1: "EXPECTED", 2: "SEEN_REPLY", 4: "ASSURED", 8: "CONFIRMED"}
-_STATES = {bit: name.upper() for name, bit in SYMBOLS["ct_state"].items()}
+_STATES = {1: "INVALID", 8: "NEW", 4: "RELATED", 2: "ESTABLISHED", 64: "UNTRACKED"}
 _BIT_SIGNS = {ANY_BIT: "", NO_BIT: "! "}
 
 
@@ -301,7 +304,7 @@ def _tracked_address(option: str) -> Callable[[Match], str | None]:
     def read(match: Match) -> str | None:
         data = getattr(match.right, "data", None)
         network = parse_network(data) if isinstance(data, str) else None
-        words = network_words(match.right) if network is None else show_network(network)
+        words = network_words(match.right) if network is None else show_host(network)
         if words is None or match.operator not in _IS:
             return None
         return f"{_IS[match.operator]}{option} {words}"

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from iptviz.iptables_nft.recognised import may_name
-from iptviz.iptables_nft.words import address_words, number_of, quoted, range_words, span_of
+from iptviz.iptables_nft.words import address_words, bare, number_of, quoted, range_words, span_of
 from iptviz.nft.expressions import Ct, Extension, Meta, Payload, Prefix, Range, Rt, Value
 from iptviz.nft.marks import arithmetic
 from iptviz.nft.statements import (
@@ -255,7 +255,7 @@ def _dup(dup: Dup, _text: str, _version: int) -> str | None:
     if gateway is None:
         return None
     device = dup.device.data if isinstance(dup.device, Value) else None
-    return f"-j TEE --gateway {gateway}" + (f" --oif {quoted(str(device))}" if device is not None else "")
+    return f"-j TEE --gateway {gateway}" + (f" --oif {bare(str(device))}" if device is not None else "")
 
 
 def _synproxy(synproxy: Synproxy, _text: str, _version: int) -> str:

@@ -9,7 +9,7 @@ from iptviz.nft.expressions import AnonymousSet, Element, Prefix, Range, Value
 from iptviz.xtables.address import Network, full_mask
 from iptviz.xtables.values.addresses import show_host, show_network
 from iptviz.xtables.values.protocols import PROTOCOLS
-from iptviz.xtables.words import save_string
+from iptviz.xtables.words import quote_word, save_string
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,6 +27,11 @@ def quoted(text: str) -> str:
     """Return a text as one word that no reader takes for `!` or for an option."""
     line = _LINE_ENDS.sub(" ", text)
     return save_string(f" {line}" if line[:1] in {"!", "-"} else line)
+
+
+def bare(text: str) -> str:
+    """Return a name as one word, in quotes only where it needs them."""
+    return quote_word(_LINE_ENDS.sub(" ", text))
 
 
 def number_of(expression: Expression) -> int | None:

@@ -19,8 +19,8 @@ ENDPOINT_CHAIN, MARKING_CHAIN = "KUBE-SEP-", "KUBE-MARK-MASQ"
 _WAY = re.compile(r" -> (\S+)\Z")
 _WRONG = (
     "[unsupported revision]", "[hidden by nft]", "--to-destination :0", "--to-destination 0.0.0.0:0",
-    "--to-destination [::]:0", "--to-destination --", "--to-destination  ", "-j DNAT --random", "-j DNAT --persistent", "-j DNAT\n",
-    "-j DNAT\r",
+    "--to-destination [::]:0", "--to-destination --", "--to-destination  ", "-j DNAT --random",
+    "-j DNAT --persistent", "-j DNAT\n", "-j DNAT\r",
 )  # fmt: skip
 """What stands in the line of a DNAT rule whose address could not be printed."""
 
