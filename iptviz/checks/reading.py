@@ -303,8 +303,8 @@ def lossy_listing(*, gaps: tuple[Remark, ...]) -> str:
     """The text is a listing (iptables -L, nft), not a dump.
 
     iptables -L abbreviates counters and leaves out details of rules; without -v it leaves out interfaces, too.
-    nft has no words for some matches and targets of iptables, in JSON for most. Single chains that are listed leave
-    out all others.
+    nft has no words for some matches and targets of iptables, as JSON for most. Single chains that are listed
+    leave out all others.
 
     Why: An answer may say too much: without -v a rule that holds for one interface looks as if it held for all,
     and of some options a listing shows a part.

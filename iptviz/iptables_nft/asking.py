@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.iptables_nft.words import (
-    masked_words,
     bare,
+    masked_words,
     network_words,
     number_of,
     plain_keys,

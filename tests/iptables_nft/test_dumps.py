@@ -12,6 +12,8 @@ import pytest
 
 import iptviz
 from iptviz.errors import DumpError
+from iptviz.iptables_nft.rules import spelled
+from iptviz.nft.read import read_ruleset
 from iptviz.node.load import load_node
 from tests.nft.told import listing
 from tests.program import run
@@ -21,21 +23,21 @@ if TYPE_CHECKING:
 
 SAVED = Path(__file__).with_name("mixed-node.rules").read_bytes()
 LISTED, JSON = listing("mixed-node.listing"), listing("mixed-node.json")
-BARE = re.sub(rb' -m comment --comment "[^"]*"', b"", SAVED)
-"""What a listing of nft 1.0.6 shows, which prints no comments."""
+BARE = re.sub(rb' -m comment --comment "[^"]*"', b"", SAVED.replace(b"\n-A ", b"\n[0:0] -A "))
+"""What a listing of nft 1.0.6 shows, which prints counters and no comments."""
 
 NAT = """table ip nat {
 	chain PREROUTING {
 		type nat hook prerouting priority dstnat; policy accept;
 		ip daddr 10.96.0.1 tcp dport 443 counter packets 3 bytes 180 dnat to 10.0.0.1:6443
-		counter packets 0 bytes 0 jump C
+		counter packets 0 bytes 0 jump OTHERS
 	}
 
-	chain C {
+	chain OTHERS {
 	}
 }
 """
-OWN = NAT.replace("PREROUTING", "mine").replace("jump C", "accept")
+OWN = NAT.replace("PREROUTING", "mine").replace("jump OTHERS", "accept")
 
 
 def dump_of(text: str | bytes) -> Dump:
@@ -94,7 +96,10 @@ def test_what_wrote_it_is_told() -> None:
 def test_counters_are_those_of_the_listing() -> None:
     (rule, _) = dump_of(NAT).tables["nat"].rules_of("PREROUTING")
     assert (rule.line, rule.number, rule.counters and rule.counters.packets) == (4, 1, 3)
-    assert rule.text == "-A PREROUTING -d 10.96.0.1/32 -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.0.0.1:6443"
+    assert (
+        rule.text
+        == "-A PREROUTING -d 10.96.0.1/32 -p tcp -m tcp --dport 443 -j DNAT --to-destination 10.0.0.1:6443"
+    )
 
 
 # --- which tables ------------------------------------------------------------------------------------------------
@@ -109,7 +114,7 @@ def test_counters_are_those_of_the_listing() -> None:
         NAT.replace("dstnat", "-90"),
         NAT.replace("hook prerouting", "hook output"),
         NAT.replace("nat {", "nat {\n\tflags dormant"),
-        NAT.replace("chain C", "chain DROP"),
+        NAT.replace("chain OTHERS", "chain DROP"),
     ],
 )
 def test_a_table_that_iptables_would_not_make_is_none_of_it(text: str) -> None:
@@ -125,7 +130,9 @@ def test_a_table_that_nft_warns_of_is_one() -> None:
 
 
 def test_native_chains_of_such_a_table_are_asked_as_nft_asks_them() -> None:
-    native = "\tchain mine {\n\t\ttype filter hook forward priority filter; policy accept;\n\t\tdrop\n\t}\n}\n"
+    native = (
+        "\tchain mine {\n\t\ttype filter hook forward priority filter; policy accept;\n\t\tdrop\n\t}\n}\n"
+    )
     text = NAT.removesuffix("}\n") + native
     node = load_node(text.encode())
     assert not node.dump.tables["nat"].has_chain("mine")
@@ -138,15 +145,20 @@ def test_a_dump_of_the_family_goes_before_a_listing(tmp_path: Path) -> None:
     (tmp_path / "save").write_bytes(SAVED)
     (tmp_path / "nft").write_bytes(LISTED)
     assert [dump.form for dump in load_node(str(tmp_path)).dumps] == ["iptables-save"]
-    (tmp_path / "save").write_text(NAT.replace("table ip ", "table ip6 ").replace("ip daddr 10.96.0.1 ", "ip6 daddr fd00::1 "))
+    (tmp_path / "save").write_text(
+        NAT.replace("table ip ", "table ip6 ").replace("ip daddr 10.96.0.1 ", "ip6 daddr fd00::1 ")
+    )
     assert {dump.family for dump in load_node(str(tmp_path)).dumps} >= {"ipv4"}
 
 
 def test_what_is_cut_off_or_was_not_asked_for_is_missing() -> None:
-    cut = dump_of(NAT[: NAT.index("\tchain C")])
-    assert [gap.id for gap in cut.gaps] == ["nft-block-open", "chains-unlisted"]
+    cut = dump_of(NAT[: NAT.index("\tchain OTHERS")])
+    assert {gap.id for gap in cut.gaps} == {"nft-block-open", "chains-unlisted"}
     assert cut.lacks_lines
-    chain = dump_of("$ nft list chain ip nat PREROUTING\n" + NAT.replace("\t\tcounter packets 0 bytes 0 jump C\n", ""))
+    chain = dump_of(
+        "$ nft list chain ip nat PREROUTING\n"
+        + NAT.replace("\t\tcounter packets 0 bytes 0 jump OTHERS\n", "")
+    )
     assert [gap.id for gap in chain.gaps] == ["chains-unlisted"]
 
 
@@ -174,7 +186,23 @@ def test_json_is_cited_by_its_objects() -> None:
 
 # --- hostile listings ----------------------------------------------------------------------------------------------
 
-_PIECES = [b"{", b"}", b"\n", b'"', b" drop", b"@x", b"jump", b"counter", b"\t", b"ip6", b"-A ", b"\x00", b"\xff", b"!", b"*nat"]
+_PIECES = [
+    b"{",
+    b"}",
+    b"\n",
+    b'"',
+    b" drop",
+    b"@x",
+    b"jump",
+    b"counter",
+    b"\t",
+    b"ip6",
+    b"-A ",
+    b"\x00",
+    b"\xff",
+    b"!",
+    b"*nat",
+]
 
 
 def _mutated(dice: random.Random, text: bytes) -> bytes:
@@ -201,7 +229,8 @@ def test_mutated_listings_are_read_or_refused(text: bytes) -> None:
         try:
             node = load_node(mutated)
             for dump in node.dumps:
-                assert [rule.parts.chain for table in dump.tables.values() for rule in table.rules()] is not None
+                names = {rule.parts.chain for table in dump.tables.values() for rule in table.rules()}
+                assert names <= {name for table in dump.tables.values() for name in table.chains}
                 assert bytes(dump) == mutated
             iptviz.packet(node, src="10.1.0.2", dst="10.96.0.1", protocol="tcp", dport=443)
         except DumpError:
@@ -210,13 +239,33 @@ def test_mutated_listings_are_read_or_refused(text: bytes) -> None:
 
 def test_names_and_texts_cannot_add_lines() -> None:
     rules = [
-        {"comment": 'a"\n-A PREROUTING -j ACCEPT', "expr": [{"jump": {"target": "C\n-A PREROUTING -j DROP"}}]},
-        {"expr": [{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "e\n-A PREROUTING -j DROP"}}]},
-        {"expr": [{"xt": {"type": "match", "name": "a\nCOMMIT"}}, {"counter": {"packets": "1\n", "bytes": 1}}]},
+        {
+            "comment": 'a"\n-A PREROUTING -j ACCEPT',
+            "expr": [{"jump": {"target": "C\n-A PREROUTING -j DROP"}}],
+        },
+        {
+            "expr": [
+                {
+                    "match": {
+                        "op": "==",
+                        "left": {"meta": {"key": "iifname"}},
+                        "right": "e\n-A PREROUTING -j DROP",
+                    }
+                }
+            ]
+        },
+        {
+            "expr": [
+                {"xt": {"type": "match", "name": "a\nCOMMIT"}},
+                {"counter": {"packets": "1\n", "bytes": 1}},
+            ]
+        },
     ]
     at = {"family": "ip", "table": "nat"}
     head = {**at, "name": "PREROUTING", "type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"}
     objects = [{"table": {"family": "ip", "name": "nat"}}, {"chain": head}, {"chain": {**at, "name": "C"}}]
     objects += [{"rule": {**at, "chain": "PREROUTING", **rule}} for rule in rules]
-    dump = dump_of(json.dumps({"nftables": objects}))
-    assert [rule.line for rule in dump.tables["nat"].rules()] == [4, 5, 6]
+    ruleset = read_ruleset(json.dumps({"nftables": objects}).encode())
+    made = [spelled(rule, 4).text for rule in ruleset.tables["ip", "nat"].chains["PREROUTING"].rules]
+    assert len(made) == len(rules)
+    assert all(line.startswith("-A PREROUTING ") and "\n" not in line for line in made)

@@ -144,9 +144,8 @@ def test_rules_that_no_dump_can_show_are_asked_or_a_condition(
 
 def test_tables_of_iptables_nft_are_asked_beside_a_dump_of_legacy(tmp_path: Path) -> None:
     given = load_node(written(tmp_path, {"rules": LEGACY, "addr": device("192.0.2.1"), "ruleset": OTHER}))
-    assert [(dump.backend, dump.form) for dump in given.dumps] == [
-        ("legacy", "iptables-save"), ("nf_tables", "nft list ruleset"),
-    ]  # fmt: skip
+    forms = {"legacy": "iptables-save", "nf_tables": "nft list ruleset"}
+    assert {dump.backend: dump.form for dump in given.dumps} == forms
     assert given.tables_beyond("ipv4") == ()
     assert given.listing("ipv4") is None
     assert {one.verdict for one in fate(given).outcomes} == {"DROP"}
