@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.iptables_nft.asking import BASIC, Piece, again, asked
+from iptviz.iptables_nft.asking import asked
 from iptviz.iptables_nft.doing import done, ends, unclear
+from iptviz.iptables_nft.headers import again
+from iptviz.iptables_nft.pieces import BASIC, Piece
 from iptviz.iptables_nft.words import quoted
 from iptviz.nft.json_statements import read_json_each
 from iptviz.nft.statement_reader import read_each

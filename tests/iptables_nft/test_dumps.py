@@ -261,9 +261,13 @@ def test_names_and_texts_cannot_add_lines() -> None:
             ]
         },
     ]
-    at = {"family": "ip", "table": "nat"}
-    head = {**at, "name": "PREROUTING", "type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"}
-    objects = [{"table": {"family": "ip", "name": "nat"}}, {"chain": head}, {"chain": {**at, "name": "C"}}]
+    at: dict[str, Any] = {"family": "ip", "table": "nat"}
+    head: dict[str, Any] = {**at, "name": "PREROUTING", "type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"}
+    objects: list[dict[str, Any]] = [
+        {"table": {"family": "ip", "name": "nat"}},
+        {"chain": head},
+        {"chain": {**at, "name": "C"}},
+    ]
     objects += [{"rule": {**at, "chain": "PREROUTING", **rule}} for rule in rules]
     ruleset = read_ruleset(json.dumps({"nftables": objects}).encode())
     made = [spelled(rule, 4).text for rule in ruleset.tables["ip", "nat"].chains["PREROUTING"].rules]
