@@ -238,7 +238,7 @@ def test_mutated_listings_are_read_or_refused(text: bytes) -> None:
 
 
 def test_names_and_texts_cannot_add_lines() -> None:
-    rules = [
+    rules: list[dict[str, Any]] = [
         {
             "comment": 'a"\n-A PREROUTING -j ACCEPT',
             "expr": [{"jump": {"target": "C\n-A PREROUTING -j DROP"}}],
