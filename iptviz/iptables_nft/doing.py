@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from iptviz.iptables_nft.pieces import HIDDEN, NATIVE
 from iptviz.iptables_nft.recognised import may_name
 from iptviz.iptables_nft.words import address_words, bare, number_of, quoted, range_words, span_of
 from iptviz.nft.expressions import Ct, Extension, Meta, Payload, Prefix, Range, Rt, Value
@@ -35,12 +36,6 @@ if TYPE_CHECKING:
 
     from iptviz.nft.expressions import Expression
     from iptviz.nft.statements import Statement
-
-HIDDEN = "[hidden by nft]"
-"""Stands in place of a target's options that nft does not print."""
-
-NATIVE = "nft:statement"
-"""A target that stands for what iptables has no words for; nft takes no such name for a chain."""
 
 
 def hidden(target: str) -> str:

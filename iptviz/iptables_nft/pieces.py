@@ -1,4 +1,4 @@
-"""A part of a rule of iptables: an option that every rule may have, or one of a match."""
+"""A part of a rule of iptables, and what stands in place of what nft does not print."""
 
 from __future__ import annotations
 
@@ -21,3 +21,9 @@ BASIC = ("-s", "-d", "-i", "-o", "-p", "-f")
 
 IS = {"==": "", "!=": "! "}
 """The sign of a comparison, for one that is denied `!`."""
+
+HIDDEN = "[hidden by nft]"
+"""Stands in place of a target's options that nft does not print."""
+
+NATIVE = "nft:statement"
+"""A target that stands for what iptables has no words for; nft takes no such name for a chain."""

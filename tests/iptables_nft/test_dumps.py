@@ -262,7 +262,14 @@ def test_names_and_texts_cannot_add_lines() -> None:
         },
     ]
     at: dict[str, Any] = {"family": "ip", "table": "nat"}
-    head: dict[str, Any] = {**at, "name": "PREROUTING", "type": "nat", "hook": "prerouting", "prio": -100, "policy": "accept"}
+    head: dict[str, Any] = {
+        **at,
+        "name": "PREROUTING",
+        "type": "nat",
+        "hook": "prerouting",
+        "prio": -100,
+        "policy": "accept",
+    }
     objects: list[dict[str, Any]] = [
         {"table": {"family": "ip", "name": "nat"}},
         {"chain": head},
