@@ -107,4 +107,4 @@ def test_a_balancing_map_with_a_key_missing_leaks(tmp_path: Path) -> None:
 
 def test_a_name_whose_hash_is_anothers(tmp_path: Path) -> None:
     text = text_of("1.36").replace("-KHN6ECMT-shop/web/tcp/http", "-KHN6ECMT-shop/www/tcp/http")
-    assert "KHN6ECMT" in found_in(text, tmp_path)["hash-mismatch"]["message"]
+    assert "KHN6ECMT" in found_in(text, tmp_path)["nft-hash-mismatch"]["message"]

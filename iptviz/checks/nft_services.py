@@ -5,16 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import Evidence, diagnosis, found
-from iptviz.checks.services import hash_mismatch
 from iptviz.checks.wording import are, listed, named_ports
 from iptviz.engine.condition import clauses
-from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.names import EXTERNAL, LOCAL, SERVICE, read_chain
-from iptviz.kube.nftables.table import CLUSTER_IPS
-from iptviz.nft.expressions import network_of
-from iptviz.paths.blocked import blocked
-from iptviz.paths.usual import UsualClients
-from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +29,7 @@ _WHOSE = {"outside": "outside clients", "pod": "pods", "node": "the node"}
 def check_table(node: ExaminedTable) -> Iterator[Finding]:
     """Yield elements that are gone, and what chains of nft end of what comes to services."""
     if node.complete:
-        yield from _unled(node)
-        yield from _lost_addresses(node)
+        yield from _gone(node)
     yield from _renamed(node)
     yield from _ended(node)
 
@@ -45,11 +37,26 @@ def check_table(node: ExaminedTable) -> Iterator[Finding]:
 # --- elements that are gone ------------------------------------------------------------------------------------
 
 
-def _unled(node: ExaminedTable) -> Iterator[Finding]:
-    """Yield the chains of service ports with rules to which no element of a map leads.
+def _gone(node: ExaminedTable) -> Iterator[Finding]:
+    """Yield chains of service ports to which no element leads, and cluster IPs that no map has: of one cause."""
+    chains, addresses = _unled(node), _lost_addresses(node)
+    for owner, those in chains.items():
+        names = tuple(dict.fromkeys(_name_of(chain.name) for chain in those))
+        evidence = [Evidence(chain.line, f"chain {chain.name} {{") for chain in those]
+        evidence += addresses if owner == _OWNERS[SERVICE] else []
+        yield found(nft_element_missing, evidence, line=those[0].line, owner=owner, names=names)
+    if addresses and _OWNERS[SERVICE] not in chains:
+        names = tuple(one.text for one in addresses)
+        yield found(nft_element_missing, addresses, line=addresses[0].line, owner="", names=names)
+
+
+def _unled(node: ExaminedTable) -> dict[str, list[Chain]]:
+    """Return the chains with rules to which no element of a map leads, by what should.
 
     kube-proxy empties the chains of a service that is gone in the transaction that takes its elements away.
     """
+    from iptviz.kube.nftables.frontends import Frontends  # of nodes in this mode alone
+
     frontends = Frontends(node.table).all()
     led = {_what(one.leads_to) for one in frontends if one.leads_to}
     refused = {one.service.text for one in frontends if one.is_refused and one.kind == "cluster-ip"}
@@ -60,10 +67,7 @@ def _unled(node: ExaminedTable) -> Iterator[Finding]:
             continue
         if own.kind == EXTERNAL or own.service.text not in refused:
             lost.setdefault(_OWNERS[own.kind], []).append(chain)
-    for what, chains in lost.items():
-        names = tuple(dict.fromkeys(_name_of(chain.name) for chain in chains))
-        evidence = [Evidence(chain.line, f"chain {chain.name} {{") for chain in chains]
-        yield found(nft_element_missing, evidence, line=chains[0].line, owner=what, names=names)
+    return lost
 
 
 def _what(chain: str) -> tuple[bool, str]:
@@ -77,19 +81,17 @@ def _name_of(chain: str) -> str:
     return own.service.text if own and own.service.text else chain
 
 
-def _lost_addresses(node: ExaminedTable) -> Iterator[Finding]:
-    """Yield cluster IPs of services that stand in no map."""
+def _lost_addresses(node: ExaminedTable) -> list[Evidence]:
+    """Return the cluster IPs of services that stand in no map."""
+    from iptviz.kube.nftables.frontends import Frontends
+    from iptviz.kube.nftables.table import CLUSTER_IPS
+    from iptviz.nft.expressions import network_of
+    from iptviz.xtables.values.addresses import show_host
+
     known = {one.address for one in Frontends(node.table).all()}
-    lost = {}
-    for line, element in node.table.elements(CLUSTER_IPS):
-        network = network_of(element.key)
-        if network is not None and (address := show_host(network)) not in known:
-            lost[address] = line
-    if lost:
-        evidence = [Evidence(line, address) for address, line in lost.items()]
-        yield found(
-            nft_element_missing, evidence, line=next(iter(lost.values())), owner="", names=tuple(lost)
-        )
+    found = ((line, network_of(element.key)) for line, element in node.table.elements(CLUSTER_IPS))
+    told = (Evidence(line, show_host(network)) for line, network in found if network is not None)
+    return [one for one in told if one.text not in known]
 
 
 # --- names ---------------------------------------------------------------------------------------------------
@@ -100,7 +102,7 @@ def _renamed(node: ExaminedTable) -> Iterator[Finding]:
     odd = [port for port in node.ports if port.service.named_by == "chain"]
     if odd:
         answers = [next(one for one in port.answers if one.frontend.leads_to) for port in odd]
-        yield found(hash_mismatch, [one.frontend.rule for one in answers],
+        yield found(nft_hash_mismatch, [one.frontend.rule for one in answers],
             chains=tuple(one.frontend.leads_to for one in answers), names=tuple(port.name for port in odd),
         )  # fmt: skip
 
@@ -109,7 +111,9 @@ def _renamed(node: ExaminedTable) -> Iterator[Finding]:
 
 
 def _ended(node: ExaminedTable) -> Iterator[Finding]:
+    from iptviz.paths.blocked import blocked
     from iptviz.paths.native_surroundings import NativeSurroundings
+    from iptviz.paths.usual import UsualClients
 
     pods = NativeSurroundings(node.table, node.evidence.dumps).pod_networks(())
     usual = UsualClients(pods, node.evidence.host)
@@ -139,6 +143,23 @@ def _ended_by(one: Blocked, node: ExaminedTable) -> Finding:
 
 
 # --- the words -------------------------------------------------------------------------------------------------
+
+
+@diagnosis("low")
+def nft_hash_mismatch(*, chains: tuple[str, ...], names: tuple[str, ...]) -> str:
+    """The hash in a chain's name is not that of the service port behind it.
+
+    The name of a chain is its kind, a hash, and `namespace/service/protocol/port`, of which that is the hash.
+
+    Why: kube-proxy never writes that: names were changed after the listing was made, or rules were written by
+    hand. Names in the answer may be wrong, addresses and shares are not concerned.
+
+    Do: Find out whether the listing was edited; iptviz redact keeps names and hashes together.
+    """
+    hashes = (
+        f"the hash of {chains[0]} is" if len(chains) == 1 else f"the hashes of {len(chains):,} chains are"
+    )
+    return f"{hashes} not that of {named_ports(names)}: edited, or names made up?"
 
 
 @diagnosis("high")

@@ -333,9 +333,9 @@ def uneven_shares(*, names: tuple[str, ...], balance: Balance, of_outside: bool)
 
 @diagnosis("low")
 def hash_mismatch(*, chains: tuple[str, ...], names: tuple[str, ...]) -> str:
-    """The hash in a service chain's name is not that of the service in the comment, or in the name behind it.
+    """The hash in a service chain's name is not that of the service in the comment.
 
-    The name of a service chain ends in a hash of the service's name; in nftables mode the name follows.
+    The name of a service chain ends in a hash of the service's name.
 
     Why: kube-proxy never writes that: names were changed after the dump was made, or rules were written by
     hand. Names in the answer may be wrong, addresses and shares are not concerned.
@@ -346,5 +346,5 @@ def hash_mismatch(*, chains: tuple[str, ...], names: tuple[str, ...]) -> str:
     hashes = (
         f"the hash of {chains[0]} is" if len(chains) == 1 else f"the hashes of {len(chains):,} chains are"
     )
-    those = names[0] if len(chains) == 1 else f"the services that they name ({listed(names, 3)})"
+    those = names[0] if len(chains) == 1 else f"the services in their comments ({listed(names, 3)})"
     return f"{hashes} not {are(chains, 'that', 'those')} of {those}: edited, or names made up?"

@@ -26,7 +26,6 @@ from iptviz.paths.fares import reached_in
 from iptviz.progress import nobody, stepwise
 from iptviz.questions.baseline import fingerprint, read_baseline
 from iptviz.questions.document import document_of
-from iptviz.questions.examined_tables import examined_tables
 from iptviz.questions.explain_finding import ids_of
 from iptviz.questions.pseudonyms import agreed, withheld
 from iptviz.questions.wanted import INFO, Wanted, lookable
@@ -166,7 +165,7 @@ def check(
     beside = Beside("", addresses, routes, ipset, recent, sysctl).once()
     stages = _Stages(progress, len(snapshot.dumps))
     examined = [_examined(snapshot, each, listed, beside, stages) for each in snapshot.dumps]
-    tables = list(examined_tables(snapshot, beside))
+    tables = _tables(snapshot, beside)
     result = _result(snapshot, examined, tables, wanted, stages)
     if original is not None:
         result = _as_found(original, result)
@@ -190,8 +189,17 @@ def check_listed(found: ServicesResult) -> CheckResult:
     examined = [
         listed.get(id(dump)) or _examined(snapshot, dump, (), Beside(), stages) for dump in snapshot.dumps
     ]
-    tables = list(examined_tables(snapshot, Beside()))
+    tables = _tables(snapshot, Beside())
     return _result(snapshot, examined, tables, Wanted((), (), INFO), stages)
+
+
+def _tables(node: Snapshot, beside: Beside) -> list[ExaminedTable]:
+    """Return kube-proxy's tables in listings of nft as checks see them."""
+    if not node.listings:
+        return []
+    from iptviz.questions.examined_tables import examined_tables  # most nodes have no listing
+
+    return list(examined_tables(node, beside))
 
 
 def _result(
@@ -267,7 +275,7 @@ def _untold(
     """Yield why there are no services to look at, or not all."""
     if not node.dumps:
         yield from services_untold(node)
-    elif not any(one.ports for one in tables):
+    elif not tables:
         yield from _without_services(examined)
 
 
