@@ -335,6 +335,11 @@ CONDITION_KINDS = {
         "two chains of one priority, each with its table: filter FORWARD before ip kube-proxy filter-forward",
         plain=f"{_CHAIN} before {_CHAIN}",
     ),
+    "merged": ConditionKind(
+        "the kernel compares {} as one", "the kernel compares {} one by one",
+        "neighbouring fields that must differ, which an old nft joins, and the line of the rule: "
+        "tcp sport != 80 tcp dport != 443 at line 12", names="options", per_rule=True,
+    ),
     "unseen-tables": ConditionKind(
         "tables not in the dump ({}) have no effect", "tables not in the dump ({}) have an effect",
         "the tables, separated by commas: raw, mangle, legacy filter, nft inet filter",

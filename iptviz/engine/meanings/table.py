@@ -125,7 +125,7 @@ MEANINGS: dict[str, Meaning] = {
     "bytes": _bytes,
     "tcp-options": _tcp_options,
     "changing-set": _changing_set,
-    **dict.fromkeys(("rate", "quota", "count", "time", "listener"), _own_question),
+    **dict.fromkeys(("rate", "quota", "count", "time", "listener", "merged"), _own_question),
     **dict.fromkeys((PORT, NODE_PORT), _unprinted_port),
     **dict.fromkeys((MARK, CHANCE_LOST, AS_PRINTED), _own_question),
     "source": addresses.source,
