@@ -81,9 +81,7 @@ class _Making:
     def _then(self, rest: Sequence[_Told]) -> Parts | None:
         return FewParts([self.made(rest, ())]) if rest else None
 
-    def _of_several(
-        self, asked: Compared, match: Match, tests: Way, rest: Sequence[_Told]
-    ) -> CompiledRule:
+    def _of_several(self, asked: Compared, match: Match, tests: Way, rest: Sequence[_Told]) -> CompiledRule:
         """Return a rule of which one of several ways must hold, or none."""
         parts: Parts
         if asked.negated:
