@@ -114,6 +114,7 @@ _TIME = (
 
 
 _LINE = r"line \d+"
+_DIFFERS = "@?[a-z0-9,]+(?: [a-z0-9-]+)? != [a-z0-9-]+"
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 _UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables)"
@@ -338,7 +339,8 @@ CONDITION_KINDS = {
     "merged": ConditionKind(
         "the kernel compares {} as one", "the kernel compares {} one by one",
         "neighbouring fields that must differ, which an old nft joins, and the line of the rule: "
-        "tcp sport != 80 tcp dport != 443 at line 12", names="options", per_rule=True,
+        "tcp sport != 80 tcp dport != 443 at line 12", per_rule=True,
+        plain=f"{_DIFFERS}(?: {_DIFFERS})+",
     ),
     "unseen-tables": ConditionKind(
         "tables not in the dump ({}) have no effect", "tables not in the dump ({}) have an effect",
