@@ -338,9 +338,9 @@ CONDITION_KINDS = {
     ),
     "merged": ConditionKind(
         "the kernel compares {} as one", "the kernel compares {} one by one",
-        "neighbouring fields that must differ, which an old nft joins, and the line of the rule: "
+        "neighbouring fields that must differ, which an old nft or iptables-nft joins, and the line of the rule: "
         "tcp sport != 80 tcp dport != 443 at line 12", per_rule=True,
-        plain=f"{_DIFFERS}(?: {_DIFFERS})+",
+        plain=rf"{_DIFFERS}(?: {_DIFFERS})+|! --[sd]port \d+ ! --[sd]port \d+",
     ),
     "unseen-tables": ConditionKind(
         "tables not in the dump ({}) have no effect", "tables not in the dump ({}) have an effect",

@@ -6,8 +6,12 @@ from itertools import product
 
 import pytest
 
+import iptviz
+from iptviz.engine.condition import clauses
 from tests.kernel.frames import Sent
+from tests.kernel.lab import NOTHING
 from tests.kernel.test_nft_packets import compare, joins, load
+from tests.kernel.test_packets import asked
 from tests.kernel.universe import in_family
 from tests.kernel.wire import wire
 
@@ -57,3 +61,32 @@ def test_what_must_differ_is_answered_as_it_was_loaded(family: int) -> None:
             )
             before, trouble = compare(lab, sent, before)
             assert not trouble, f"{number}: joined {joins()}: {trouble}\n{before}"
+
+
+PAIR = "! --sport 40000 ! --dport 80"
+
+
+@pytest.mark.parametrize("protocol", ["tcp", "udp"])
+def test_ports_of_iptables_are_answered_as_they_were_loaded(protocol: str) -> None:
+    with wire("nft", 4) as lab:
+        rule = f"-A FORWARD -p {protocol} -m {protocol} {PAIR} -j DROP"
+        lab.router.load(f"{NOTHING}*filter\n{rule}\nCOMMIT\n")
+        one = "load 4b @ transport" in lab.router.run("nft", "--debug=netlink", "list", "ruleset")
+        dump = iptviz.load(lab.router.save("-c").encode())
+        for sport, dport in product((40000, 40001), (80, 81)):
+            sent = Sent("10.2.0.2", protocol, sport, dport)
+            before = lab.router.save("-c")
+            lab.send(sent)
+            matched = counted(lab.router.save("-c")) > counted(before)
+            found = {clauses(one.when): one.verdict for one in iptviz.packet(dump, **asked(sent)).outcomes}
+            said = "as one" if one else "one by one"
+            end = found.get("always") or next(
+                verdict for when, verdict in found.items() if when.endswith(said)
+            )
+            assert end == ("DROP" if matched else "ACCEPT"), (sent, found)
+            assert ("always" in found) == ((sport == 40000) == (dport == 80))
+
+
+def counted(saved: str) -> int:
+    """How many packets the rule has dropped."""
+    return next(int(line[1:].split(":")[0]) for line in saved.splitlines() if PAIR in line)

@@ -108,7 +108,10 @@ def test_what_nobody_understands_is_a_condition(rule: str, condition: str) -> No
     [
         ("tcp sport != 1 tcp dport != 2", "DROP"),
         ("tcp sport != 40000 tcp dport != 80", "ACCEPT"),
-        ("tcp dport != 2 tcp sport != 40000", "ACCEPT"),  # nft lists those that it joined in the order of the bytes
+        (
+            "tcp dport != 2 tcp sport != 40000",
+            "ACCEPT",
+        ),  # nft lists those that it joined in the order of the bytes
         ("tcp sport != 40000 counter tcp dport != 2", "ACCEPT"),
         ("tcp sport != 40000 tcp dport != { 2, 3 }", "ACCEPT"),
         ("tcp sport != 40000 tcp dport != 2-3", "ACCEPT"),
@@ -133,7 +136,9 @@ def test_what_no_nft_joins_must_differ_each_by_itself(rule: str, verdict: str) -
 )  # fmt: skip
 def test_of_two_fields_of_which_one_differs_nft_may_have_made_one(rule: str) -> None:
     found = told(ask(f"{rule} drop"))
-    ends = {verdict: [when for when, one in found.items() if one == verdict] for verdict in ("ACCEPT", "DROP")}
+    ends = {
+        verdict: [when for when, one in found.items() if one == verdict] for verdict in ("ACCEPT", "DROP")
+    }
     assert all(when.endswith(" at line 12 as one") for when in ends["DROP"]), found
     assert any(when.endswith(" at line 12 one by one") for when in ends["ACCEPT"]), found
 

@@ -62,6 +62,8 @@ class _Making:
                     return self._of_several(asked, statement, tests, rest)
                 tests = (*tests, *_tests(asked))
                 continue
+            if isinstance(statement, Neighbours):
+                return self.neighbours(statement, tests, rest)
             special = _SPECIAL.get(type(statement))
             found = special(self, statement, tests, rest) if special else None
             if found is not None:
@@ -191,9 +193,4 @@ def _turned(test: Test) -> Test:
 
 
 _Special: TypeAlias = "Callable[[_Making, Any, Way, Sequence[_Told]], CompiledRule | None]"
-_SPECIAL: dict[type, _Special] = {
-    Neighbours: _Making.neighbours,
-    VerdictMap: _Making.verdicts,
-    Nat: _Making.nat,
-    Assign: _Making.assign,
-}
+_SPECIAL: dict[type, _Special] = {VerdictMap: _Making.verdicts, Nat: _Making.nat, Assign: _Making.assign}

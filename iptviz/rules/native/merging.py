@@ -1,9 +1,9 @@
 """Neighbouring fields that must differ from constants, which nft may have loaded as one comparison of both.
 
-`tcp sport != 80 tcp dport != 443` is loaded as one comparison of four bytes, which holds where either port differs
-(payload_do_merge in nft's src/rule.c); the listing says the same as for two. nft 0.9.8 and 1.0.6 do so, 1.1.0 does
-not ("nftables: do mot merge payloads on negation"), nor do 1.0.6.1 and packages of earlier versions which took that
-over; iptables-nft 1.8.9 does so with ports. A listing tells who listed, not who loaded.
+`tcp sport != 80 tcp dport != 443` is loaded as one comparison of four bytes, which holds where either differs
+(payload_do_merge in nft's src/rule.c); the listing says the same as for two. nft 0.9.8 and 1.0.6 do so, 1.1.0 not
+("nftables: do mot merge payloads on negation"), nor 1.0.6.1 and packages of earlier ones which took that over.
+A listing tells who listed, not who loaded.
 """
 
 from __future__ import annotations
