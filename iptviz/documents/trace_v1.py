@@ -31,6 +31,8 @@ from iptviz.kube.observed import LEVEL
 from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from iptviz.dump.model import Dump
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.observed import Observation
@@ -143,7 +145,7 @@ def _outcome(outcome: FrontendOutcome) -> Shape:
         **({"lacking": [_lacking(hop, outcome) for hop in outcome.lacking]} if outcome.lacking else {}),
         "verdict": _verdict(outcome.verdict),
         "masquerade": [
-            conditions_shape(masquerade.needs) | {"line": masquerade.rule.line}
+            conditions_shape(masquerade.needs) | {"line": masquerade.rule.line or None}
             for masquerade in outcome.masquerade
         ],
     }
@@ -158,7 +160,7 @@ def _lacking(hop: Hop, outcome: FrontendOutcome) -> Shape:
     """Return a chain that connections enter and the dump does not show; its share is a part of `leftover`."""
     address = way_of_comment(hop.via.comment) or None
     share = _of_unknown(share_shape(hop.share), unknown=outcome.unshared)
-    return {"chain": hop.chain, **share, "line": hop.via.line, "comment_names": address}
+    return {"chain": hop.chain, **share, "line": hop.via.line or None, "comment_names": address}
 
 
 def _of_unknown(share: Shape, *, unknown: bool) -> Shape:
@@ -172,12 +174,17 @@ def _endpoint(endpoint: Endpoint, outcome: FrontendOutcome) -> Shape:
         "port": endpoint.port,
         "chain": endpoint.rule.chain,
         **_of_unknown(share_shape(endpoint.share), unknown=outcome.unshared),
-        "lines": [endpoint.via.line, endpoint.rule.line],
+        "lines": [endpoint.via.line or None, endpoint.rule.line or None],
         "counters": _counters(endpoint.rule),
         "rule_counters": _counters(endpoint.via),
-        "rule_chance": _of_unknown(share_shape(endpoint.chance), unknown=outcome.unshared),
-        "hairpin_line": endpoint.hairpin.line if endpoint.hairpin else None,
+        "rule_chance": _of_unknown(share_shape(_own_chance(endpoint)), unknown=outcome.unshared),
+        "hairpin_line": (endpoint.hairpin.line or None) if endpoint.hairpin else None,
     }
+
+
+def _own_chance(endpoint: Endpoint) -> Fraction:
+    """Return what a rule takes of the connections that come to it; where nft draws for all at once, of those."""
+    return endpoint.chance if endpoint.drawn is None else endpoint.drawn
 
 
 def _counters(rule: Place) -> Shape | None:
@@ -198,7 +205,7 @@ def _verdict(verdict: Verdict | None) -> Shape | None:
         return None
     return {
         "kind": verdict.kind,
-        "line": verdict.rule.line,
+        "line": verdict.rule.line or None,
         "text": _verdict_text(verdict),
         "with": verdict.answer,
     }

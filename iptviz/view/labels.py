@@ -198,6 +198,9 @@ def raw_label(endpoint: Endpoint) -> str:
     """Say how the share comes about: the rule's own chance, of what is left when it is asked."""
     if times(endpoint.chance, endpoint.before) != endpoint.share:
         return "by several paths"
+    if endpoint.drawn is not None and endpoint.drawn != CERTAIN:
+        reached = endpoint.share / endpoint.drawn
+        return f"{endpoint.drawn} (numgen)" + ("" if reached == CERTAIN else f" of {percent(reached)}")
     if endpoint.chance == CERTAIN:
         return "all connections" if endpoint.before == CERTAIN else f"rest ({percent(endpoint.before)})"
     left = "" if endpoint.before == CERTAIN else f" of remaining {percent(endpoint.before)}"
@@ -221,15 +224,25 @@ def pod_label(node: Snapshot | None, address: str, port: int | None) -> str:
     return f" {pod}" if pod else ""
 
 
-def line_label(rule: Place) -> str:
-    """Return where a rule stands."""
-    return f"line {rule.line}"
+def line_label(rule: Place, *within: str) -> str:
+    """Return where a rule stands; without a line its chain, where that is not told already, and its number."""
+    return lines_label((rule,), *within)
 
 
-def lines_label(rules: Sequence[Place]) -> str:
-    """Return where rules stand, each line once."""
-    lines = dict.fromkeys(str(rule.line) for rule in rules)
-    return f"line{'s' if len(lines) > 1 else ''} {', '.join(lines)}"
+def lines_label(rules: Sequence[Place], *within: str) -> str:
+    """Return where rules stand, each line once; of JSON, which has no lines, their chains and numbers.
+
+    `within` are chains that are told already.
+    """
+    lines = list(dict.fromkeys(str(rule.line) for rule in rules if rule.line))
+    numbers = list(dict.fromkeys(_number_label(rule, within) for rule in rules if not rule.line))
+    texts = (f"{name}{'s' if len(some) > 1 else ''} {', '.join(some)}"
+             for name, some in (("line", lines), ("rule", numbers)) if some)  # fmt: skip
+    return printable(", ".join(texts))
+
+
+def _number_label(rule: Place, within: Collection[str]) -> str:
+    return f"{rule.number}" if rule.chain in within else f"{rule.number} of {rule.chain}"
 
 
 def mark_label(mark: Masquerade) -> str:

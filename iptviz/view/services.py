@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.era import era_remark
 from iptviz.checks.ports import lines_taking
-from iptviz.checks.wording import sentence
+from iptviz.checks.wording import placed, sentence
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import clauses
 from iptviz.kube.frontends import CHAIN
@@ -17,7 +17,7 @@ from iptviz.records import NamedTuple
 from iptviz.rules.iptables import rule_table
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.found import found_facts, unfound
-from iptviz.view.labels import dump_label, needs_label, note_texts, pod_label, short_dump_label
+from iptviz.view.labels import dump_label, line_label, needs_label, note_texts, pod_label, short_dump_label
 from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.reached import ReachedWords, cause_facts, reached_parts
@@ -142,7 +142,8 @@ def _shares(frontend: FrontendForm) -> str:
     if frontend.unseen:
         return "unknown (dump incomplete)"
     if balance is None:
-        return f"{frontend.verdict}, line {frontend.verdict_line}" if frontend.verdict else "no endpoint"
+        by = f", {line_label(frontend.refusing)}" if frontend.refusing else ""
+        return f"{frontend.verdict}{by}" if frontend.verdict else "no endpoint"
     spread = f"UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
     if frontend.leftover:
         return f"{spread}, {percent(frontend.leftover)} get none"
@@ -279,7 +280,7 @@ def _of_source(source: RuleSource) -> str:
 
 
 def _era(era: Era) -> str:
-    evidence = "; ".join(f"line {cue.line}: {cue.text}" for cue in era.evidence)
+    evidence = "; ".join(placed(cue.line, cue.text) for cue in era.evidence)
     said = sentence(era_remark(era)).removeprefix("kube-proxy ")
     return said + (f" (evidence: {evidence})" if evidence and not era.mixed else "")
 

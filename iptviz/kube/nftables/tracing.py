@@ -21,6 +21,7 @@ from iptviz.kube.service import ServiceTrace, first_packet, told_endpoints, usua
 from iptviz.nft.expressions import Concatenation, MapLookup, Value
 from iptviz.nft.statements import Nat, Reject, Verdict
 from iptviz.rules.native.fields import bounds_of
+from iptviz.rules.native.lookups import drawn_share
 from iptviz.rules.native.place import NftPlace
 from iptviz.rules.native.words import words_of
 from iptviz.xtables.address import parse_network
@@ -145,6 +146,7 @@ class _Reading:
             chance=arrival.chance,
             hairpin=self._hairpin(place, address, port),
             local_hairpin=HAIRPINS in self._table.nft.sets,
+            drawn=_drawn(via),
         )
 
     def _hairpin(self, place: NftPlace, address: str, port: int | None) -> Place | None:
@@ -188,6 +190,13 @@ class _Reading:
                 if own is None or own.kind != ENDPOINT:
                     found.setdefault(note.needs, Masquerade(note.needs, via))
         return (found[()],) if () in found else tuple(found.values())
+
+
+def _drawn(via: Place) -> Fraction | None:
+    """Return the share that an endpoint has of the numbers of which one is drawn for all at once; else None."""
+    if not isinstance(via, NftPlace) or via.element is None:
+        return None
+    return drawn_share(via.rule.statements, via.element)
 
 
 def _leading(place: Place, case: Case) -> Place:

@@ -6,6 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from iptviz.nft.expressions import CatchAll, Concatenation, Hash, Numgen, Payload, SetReference
+from iptviz.nft.statements import Nat, VerdictMap
 from iptviz.rules.form import Test
 from iptviz.rules.native.comparing import among, drawn_of, quoting
 from iptviz.rules.native.fields import bounds_of, networks_of
@@ -62,6 +63,21 @@ def _drawn(key: Expression, elements: Sequence[Line], make: Maker) -> Iterable[C
             text = f"{words_of(key)} {words_of(element.key)}"
             yield make((Test("chance", Fraction(covered, left), quote=text, part=text),), element, line)
             left -= covered
+
+
+def drawn_share(statements: Iterable[object], element: Element) -> Fraction | None:
+    """Return the share (in (0, 1]) that an element has of the numbers that a rule draws; None if it draws none."""
+    keys = (
+        one.key if isinstance(one, VerdictMap) else getattr(one.address, "key", None)
+        for one in statements
+        if isinstance(one, VerdictMap | Nat)
+    )
+    for key in keys:
+        drawn = drawn_of(key) if key is not None else None
+        if drawn is not None and isinstance(key, Numgen) and not isinstance(element.key, CatchAll):
+            first, count = drawn
+            return Fraction(_covered(element, first, first + count - 1), count) or None
+    return None
 
 
 def _in_order(elements: Iterable[Line]) -> list[Line]:

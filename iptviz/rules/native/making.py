@@ -106,7 +106,8 @@ class _Making:
 
         def make(way: Way, element: Element, line: int) -> CompiledRule:
             found = element.data if isinstance(element.data, Verdict) else Verdict("continue")
-            own = self._found_at(element, line) if line or found.chain else None  # what ends alike is one
+            told = line or found.chain or isinstance(statement.map, SetReference)
+            own = self._found_at(element, line) if told else None  # what ends alike in the rule itself is one
             return self._made(way, verdict(found), place=own)
 
         return self._made(tests, _ASKING, lookup(statement.key, statement.map, self._scope, make))
