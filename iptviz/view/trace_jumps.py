@@ -28,10 +28,10 @@ class Lead(NamedTuple):
 
 
 def home_of(endpoint: Endpoint) -> str:
-    """Return the chain of an endpoint, which has one of its own, or stands among others in a map of nft."""
+    """Return the chain of an endpoint; of one that stands in a map of nft, without such, the endpoint itself."""
     rule = endpoint.rule
     if isinstance(rule, NftPlace) and endpoint.via.chain == rule.chain:
-        return f"{rule.chain} {endpoint.text}"
+        return endpoint.text
     return rule.chain
 
 
@@ -53,7 +53,7 @@ class Leads:
         return self.table if self.is_native else "nat"
 
     def all(self, chains: Collection[str], homes: Collection[str], folded: Collection[str]) -> Iterator[Lead]:
-        """Yield what leads to `chains` and to `homes` of endpoints; of those that are `folded` one for each chain."""
+        """Yield what leads to `chains` and `homes` of endpoints; to `folded` ones once from each."""
         found = self._native() if self.is_native else self._of_dump(chains, {*chains, *homes})
         hidden: set[str] = set()
         for lead in found:

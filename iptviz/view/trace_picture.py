@@ -144,7 +144,7 @@ class _FrontendPainter:
                 counts = self._counts_at(ends)
                 lines = self._endpoint_lines(chain, ends, counts)
                 bar = next((count.bar for count in counts if count.bar), None)
-                kind, small = self._kind(ends), (printable(ends[0].rule.chain),)
+                kind, small = self._kind(ends), (printable(chain),) if chain == ends[0].rule.chain else ()
                 yield Box(self._endpoints_id(chain), kind, lines, _raw(*rules), bar, small)
         yield from self._folded_box()
         yield from self._ends()
@@ -217,7 +217,7 @@ class _FrontendPainter:
             for mark in outcome.masquerade:
                 head = f"masquerade/{_place_id(mark.rule)}"
                 first, *others = _condition_lines(mark.needs)
-                lines = (case.label(first), *others, line_label(mark.rule))
+                lines = (case.label(first), *others, line_label(mark.rule, mark.rule.chain))
                 yield Link(self._id(mark.rule.chain), head, lines, "mark", 0.0, _raw(mark.rule))
         if self.service.affinity_seconds is not None and self.service.chain:
             yield Link(self._id(self.service.chain), f"affinity/{self.service.chain}", (), "affinity", 0.0)
@@ -241,7 +241,7 @@ class _FrontendPainter:
         conditions = _condition_lines(lead.needs) if lead.needs else ()
         ends = self.ends_by.get(lead.rule, ())
         raw = next((how_label(end, self.service.usual) for end in ends if end.share != CERTAIN), "")
-        return (*conditions, *([raw] if raw else []), line_label(lead.rule))
+        return (*conditions, *([raw] if raw else []), line_label(lead.rule, lead.rule.chain))
 
     def _chains(self) -> list[str]:
         """Return the chains on the way, in the order in which they are met."""

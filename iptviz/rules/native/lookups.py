@@ -66,7 +66,7 @@ def _drawn(key: Expression, elements: Sequence[Line], make: Maker) -> Iterable[C
 
 
 def drawn_share(statements: Iterable[object], element: Element) -> Fraction | None:
-    """Return the share (in (0, 1]) that an element has of the numbers that a rule draws; None if it draws none."""
+    """Return the share (in (0, 1]) that an element has of what a rule draws; None if that draws nothing."""
     keys = (
         one.key if isinstance(one, VerdictMap) else getattr(one.address, "key", None)
         for one in statements
