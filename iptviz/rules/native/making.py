@@ -106,8 +106,8 @@ class _Making:
 
         def make(way: Way, element: Element, line: int) -> CompiledRule:
             found = element.data if isinstance(element.data, Verdict) else Verdict("continue")
-            told = line or found.chain or isinstance(statement.map, SetReference)
-            own = self._found_at(element, line) if told else None  # what ends alike in the rule itself is one
+            tells = found.chain or isinstance(statement.map, SetReference)  # what ends alike in a rule is one
+            own = self._found_at(element, line) if tells else None
             return self._made(way, verdict(found), place=own)
 
         return self._made(tests, _ASKING, lookup(statement.key, statement.map, self._scope, make))
