@@ -62,6 +62,16 @@ class RuleSource(Protocol):
         """The names of the tables."""
 
 
+def rule_counts(source: RuleSource) -> dict[str, int]:
+    """Return how many rules each table of a dump or of a listing has, by its name."""
+    from iptviz.dump.model import Dump
+
+    if isinstance(source, Dump):
+        return {name: table.rule_count for name, table in source.tables.items()}
+    tables = source.tables if isinstance(source, NftListing) else {}
+    return {name: sum(len(chain.rules) for chain in table.chains.values()) for name, table in tables.items()}
+
+
 class NftListing:
     """The tables of a listing that packets of one family meet, but for those whose rules a dump has.
 

@@ -109,6 +109,13 @@ def short_dump_label(dump: RuleSource) -> str:
     return " ".join(filter(None, (number, dump.family, dump.backend if dump.number is not None else None)))
 
 
+def here(source: RuleSource) -> str:
+    """Return what was read, as sentences call it: `this dump`, or `this listing` of nft."""
+    from iptviz.dump.model import Dump
+
+    return "this dump" if isinstance(source, Dump) else "this listing"
+
+
 def other_dump_label(dump: RuleSource) -> str:
     """Return the dump or listing of a node that is not the obvious one, with its number where it has one."""
     whole = "" if dump.complete else ", INCOMPLETE"

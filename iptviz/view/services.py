@@ -11,6 +11,7 @@ from iptviz.checks.ports import lines_taking
 from iptviz.checks.wording import placed, sentence
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import clauses
+from iptviz.kube.families import PROXY_TABLES
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.fares import fails, surely_reached
 from iptviz.records import NamedTuple
@@ -98,7 +99,10 @@ class _Asked(NamedTuple):
 def _row(asked: _Asked, node: Snapshot | None) -> TableRow:
     port = asked.port
     name, *cells = [Cell(kind, printable(cell(asked))) for kind, cell in _KINDS_OF_CELLS]
-    name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
+    table = port.usual.rule.table.name if port.usual.rule else ""
+    name = name._replace(
+        table=table if table in PROXY_TABLES else "nat", chain=printable(port.usual.chain or "")
+    )
     empty = not port.has_endpoints and not _has_others(port)
     bad = empty or port.usual.is_uneven or fails(port.frontends)
     below = () if asked.fold else tuple(_endpoint_lines(port, node))

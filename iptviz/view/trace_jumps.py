@@ -63,6 +63,15 @@ class Leads:
             hidden |= {tail} if lead.head in folded else set()
             yield lead
 
+    @property
+    def before(self) -> list[str]:
+        """The chains of no service that connections meet beside the entry, and that lead on."""
+        hops = {hop.chain for outcome in self._service.outcomes for hop in outcome.hops}
+        tails = (hop.via.chain for outcome in self._service.outcomes for hop in outcome.hops)
+        return [
+            chain for chain in dict.fromkeys(tails) if chain != self.entry and chain not in hops
+        ] * self.is_native
+
     def _of_dump(self, chains: Collection[str], shown: Collection[str]) -> Iterator[Lead]:
         """Yield what leads there in a dump: of the dispatching chain the rules on the way, of others all."""
         outcomes = self._service.outcomes
@@ -83,7 +92,7 @@ class Leads:
         from iptviz.node.listing import NftListing
 
         table = proxy_table(self._source) if isinstance(self._source, NftListing) else None
-        met = {}
+        met: dict[tuple[Place, str], None] = {}
         for outcome in self._service.outcomes:
             met |= {(hop.via, hop.chain): None for hop in outcome.hops if hop.chain != hop.via.chain}
             met |= {(end.via, home_of(end)): None for end in outcome.endpoints}

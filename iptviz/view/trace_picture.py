@@ -136,7 +136,7 @@ class _FrontendPainter:
         heading = (service_label(self.service), frontend_label(self.service.frontend))
         yield Box(self.frontend_id, "frontend", heading)
         yield Box(self.entry_id, "chain", (printable(self.leads.name),))
-        for chain in self._chains():
+        for chain in (*self.leads.before, *self._chains()):
             yield Box(self._id(chain), "chain", (printable(chain),))
         for chain, ends in self.endpoints.items():
             if chain not in self.folded:
@@ -206,6 +206,8 @@ class _FrontendPainter:
         return Box(f"verdict/{_place_id(verdict.rule)}", "verdict", lines, _raw(verdict.rule))
 
     def links(self) -> Iterator[Link]:
+        for chain in self.leads.before:
+            yield Link(self.frontend_id, self._id(chain), (), "enter", 1.0)
         yield Link(self.frontend_id, self.entry_id, (), "enter", 1.0)
         yield from self._jumps()
         for case in self.cases:

@@ -163,7 +163,7 @@ class FrontendTree:
             Cell("share", share_text(endpoint.share, outcome)),
             Cell("address", endpoint_label(endpoint, self.result.snapshot)),
             Cell("text", ", ".join([how_label(endpoint, outcome), *([count.text] if count else [])])),
-            Cell("chain", chain, "nat"),
+            Cell("chain", chain, endpoint.rule.table.name),
             Cell("line", self._lines_of(endpoint) + ("  <- asked for" if wanted else "")),
         )
         bar = None if outcome.unshared else (count and count.bar) or Bar(float(endpoint.share))

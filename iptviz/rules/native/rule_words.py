@@ -23,7 +23,7 @@ from iptviz.xtables.address import join_endpoint
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from iptviz.nft.expressions import Expression
+    from iptviz.nft.expressions import Element, Expression
     from iptviz.nft.model import Rule
     from iptviz.nft.statements import Statement
 
@@ -44,6 +44,32 @@ def rule_words(rule: Rule) -> str:
         return rule.text
     comment = [f'comment "{rule.comment}"'] if rule.comment is not None else []
     return " ".join([*filter(None, words), *comment])
+
+
+def element_words(element: Element) -> str:
+    """Return an element of a set or map as nft lists it."""
+    parts = [words_of(element.key)]
+    if element.timeout is not None:
+        parts.append(f"timeout {duration(element.timeout)}")
+    if element.expires is not None:
+        parts.append(f"expires {duration(element.expires)}")
+    if element.comment is not None:
+        parts.append(f'comment "{element.comment}"')
+    if element.data is not None:
+        parts.append(f": {words_of(element.data)}")
+    return " ".join(parts)
+
+
+_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
+
+
+def duration(milliseconds: int) -> str:
+    """Return a time as nft writes it: `2h59m55s`."""
+    left, parts = milliseconds, []
+    for unit, length in _UNITS:
+        count, left = divmod(left, length)
+        parts += [f"{count}{unit}"] if count else []
+    return "".join(parts) or "0s"
 
 
 def _nat(statement: Nat) -> str | None:
