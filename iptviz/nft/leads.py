@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from iptviz.nft.expressions import Element
     from iptviz.nft.model import Rule, SetOrMap
 
-_CALLS = frozenset({"jump", "goto"})
+CALLS = frozenset({"jump", "goto"})
+"""The verdicts that name a chain."""
 
 
 def verdicts_in(rule: Rule) -> Iterator[Verdict]:
@@ -32,7 +33,7 @@ def verdicts_of(elements: Iterable[Element]) -> Iterator[Verdict]:
 
 
 def _calls(found: Iterable[Verdict]) -> Iterator[Verdict]:
-    yield from (one for one in found if one.kind in _CALLS and one.chain)
+    yield from (one for one in found if one.kind in CALLS and one.chain)
 
 
 def verdict_maps_of(rule: Rule) -> Iterator[SetOrMap]:

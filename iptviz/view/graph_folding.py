@@ -5,21 +5,24 @@ from __future__ import annotations
 import re
 from collections import Counter
 from heapq import nsmallest
-from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
 from iptviz.intake.remark import remark
-from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN, family_of
-from iptviz.kube.names import suffix_of
-from iptviz.kube.naming import Naming
+from iptviz.kube.families import family_of
 from iptviz.records import NamedTuple
-from iptviz.view.labels import note_texts
+from iptviz.rules.iptables import dump_rule
+from iptviz.rules.leading import goes_for_good
+from iptviz.rules.native.place import NftPlace
+from iptviz.view.graph_services import services_of
+from iptviz.view.labels import here, line_label, note_texts
 from iptviz.view.numbers import counted
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
-    from iptviz.dump.rule import Rule
-    from iptviz.questions.graph import ChainNode, GraphResult, Jump, Place
+    from iptviz.node.listing import RuleSource
+    from iptviz.questions.drawn import ChainNode, Jump, Place
+    from iptviz.questions.graph import GraphResult
+    from iptviz.rules.form import Place as Leading
 
 MOST_SERVICES = 12
 """More services than this are one node."""
@@ -54,22 +57,31 @@ class GraphLink(NamedTuple):
 
     tail: Place
     head: Place
-    rules: tuple[Rule, ...]
+    rules: tuple[Leading, ...]
 
     @property
     def kind(self) -> str:
         """Whether they call the other chain, or go there for good."""
-        return "goto" if all(rule.target and rule.target.goto for rule in self.rules) else "jump"
+        return "goto" if all(map(goes_for_good, self.rules)) else "jump"
 
     @property
     def text(self) -> str:
         """How many rules they are, and where."""
-        first = nsmallest(_MOST_NAMED, self.rules, key=attrgetter("start"))
-        lines = [str(rule.line) for rule in first]
         if len(self.rules) == 1:
-            return f"line {lines[0]}"
+            return line_label(self.rules[0], self.tail[1])
+        first = nsmallest(_MOST_NAMED, self.rules, key=_order)
+        lines = [str(rule.line) for rule in first if rule.line]
+        of_maps = all(isinstance(rule, NftPlace) and rule.element is not None for rule in self.rules)
+        what = counted(len(self.rules), "element" if of_maps else "rule")
+        if not lines:
+            return what
         more = [] if len(self.rules) == len(first) else ["..."]
-        return f"{counted(len(self.rules), 'rule')}: lines {', '.join([*lines, *more])}"
+        return f"{what}: lines {', '.join([*lines, *more])}"
+
+
+def _order(rule: Leading) -> int:
+    """Return what comes earlier for what stands earlier: of a dump it takes time to tell the line of a rule."""
+    return rule.line if isinstance(rule, NftPlace) else dump_rule(rule).start
 
 
 class ShownGraph(NamedTuple):
@@ -86,14 +98,14 @@ def shown_graph(result: GraphResult, *, fold: bool = True) -> ShownGraph:
     chains: list[ChainNode] = []
     alone: list[ChainNode] = []
     for chain in result.chains:
-        if chain.place in joined or (chain.policy and (chain.rules or chain.policy != "ACCEPT")):
+        if chain.place in joined or (chain.policy and (chain.rules or chain.policy.upper() != "ACCEPT")):
             chains.append(chain)
         elif chain.policy is None and not _is_canary(chain):
             alone.append(chain)
     groups = _Groups(result, chains) if fold else None
     homes = groups.homes if groups else {chain.place: chain.place for chain in chains}
     nodes = {homes[chain.place]: chain for chain in reversed(chains)}
-    drawn = [_node(home, chain, groups) for home, chain in reversed(nodes.items())]
+    drawn = [_node(home, chain, groups, result.dump) for home, chain in reversed(nodes.items())]
     links = _links(result.jumps, homes)
     notes = [*result.notes]
     if fold and len(drawn) > MOST_NODES:
@@ -116,26 +128,14 @@ class _Groups:
     """Which chains are folded into one node: `homes` has the node that each is drawn in."""
 
     def __init__(self, result: GraphResult, chains: list[ChainNode]) -> None:
-        self._naming = Naming(result.dump)
+        self._of = services_of(result.dump)
         self._focus = result.focus
-        self._services = self._of_services(result.jumps, chains)
+        self._services = self._of.of(result.jumps, chains)
         self.counts = Counter(self._services.values())
         self.many = len(self.counts) > MOST_SERVICES
         self._stems = Counter(stem for chain in chains if (stem := self._stem(chain)))
         self.homes = {chain.place: self._home(chain) for chain in chains}
         self._sizes = Counter(self.homes.values())
-
-    def _of_services(self, jumps: tuple[Jump, ...], chains: list[ChainNode]) -> dict[Place, str]:
-        """Return the hash of the service that a chain belongs to; endpoints belong to who leads there."""
-        found = {
-            chain.place: suffix
-            for chain in chains
-            if chain.table == "nat" and (suffix := suffix_of(chain.chain))
-        }
-        for jump in jumps:
-            if jump.head[1].startswith(ENDPOINT_CHAIN) and jump.tail in found:
-                found[jump.head] = found[jump.tail]
-        return found
 
     def _stem(self, chain: ChainNode) -> str | None:
         if chain.place in self._services or chain.policy is not None:
@@ -165,28 +165,29 @@ class _Groups:
         if home[1] == "services":
             return (
                 f"{counted(len(self.counts), 'service port')}",
-                f"{size} of {CLUSTER_CHAIN}, {ENDPOINT_CHAIN} and the like",
+                f"{size} of {self._of.kinds} and the like",
             )
         suffix = self._services.get(chain.place)
         if suffix is not None:
-            name = self._naming.name_of(CLUSTER_CHAIN + suffix)
-            return printable(name.text or f"service {suffix}"), size
+            return printable(self._of.name(suffix) or f"service {suffix}"), size
         return printable(f"{(self._stem(chain) or '')}..."), size
 
 
-def _node(home: Place, chain: ChainNode, groups: _Groups | None) -> GraphNode:
+def _node(home: Place, chain: ChainNode, groups: _Groups | None, source: RuleSource) -> GraphNode:
     folded = groups.lines(home, chain) if groups else None
     if folded is not None:
         return GraphNode(home, "service" if home[1].startswith("service ") else "fold", folded)
     name = printable(f"{chain.table} {chain.chain}")
     if not chain.present:
-        return GraphNode(home, "missing", (name, "not in this dump"))
+        return GraphNode(home, "missing", (name, f"not in {here(source)}"))
     policy = (printable(f"policy {chain.policy}"),) if chain.policy else ()
+    if chain.hook is not None:
+        policy = (printable(chain.hook.text), *policy)
     return GraphNode(home, "hook" if chain.policy else "chain", (name, *policy, counted(chain.rules, "rule")))
 
 
 def _links(jumps: tuple[Jump, ...], homes: dict[Place, Place]) -> list[GraphLink]:
-    found: dict[tuple[Place, Place], list[Rule]] = {}
+    found: dict[tuple[Place, Place], list[Leading]] = {}
     for jump in jumps:
         tail, head = homes[jump.tail], homes[jump.head]
         if tail != head or jump.tail == jump.head:

@@ -66,11 +66,11 @@ class Leads:
     @property
     def before(self) -> list[str]:
         """The chains of no service that connections meet beside the entry, and that lead on."""
-        hops = {hop.chain for outcome in self._service.outcomes for hop in outcome.hops}
-        tails = (hop.via.chain for outcome in self._service.outcomes for hop in outcome.hops)
-        return [
-            chain for chain in dict.fromkeys(tails) if chain != self.entry and chain not in hops
-        ] * self.is_native
+        if not self.is_native:
+            return []
+        hops = [hop for outcome in self._service.outcomes for hop in outcome.hops]
+        known = {self.entry, *(hop.chain for hop in hops)}
+        return [chain for chain in dict.fromkeys(hop.via.chain for hop in hops) if chain not in known]
 
     def _of_dump(self, chains: Collection[str], shown: Collection[str]) -> Iterator[Lead]:
         """Yield what leads there in a dump: of the dispatching chain the rules on the way, of others all."""
