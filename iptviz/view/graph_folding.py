@@ -36,6 +36,9 @@ MOST_NODES = 120
 _MOST_NAMED = 3
 """Lines of so many rules are named; of the others it is told how many they are."""
 
+_ALL = "all services"
+"""The node of all services, where they are too many; no chain has that name."""
+
 _STEM = re.compile(r"(.*[-_])[A-Za-z0-9+]*[A-Z0-9][A-Za-z0-9+]*|(.*[-_]).{8,}")
 
 
@@ -147,7 +150,7 @@ class _Groups:
         """Return the node that a chain is drawn in."""
         suffix = self._services.get(chain.place)
         if self.many and suffix is not None and chain.chain != self._focus:
-            return chain.table, "services"
+            return chain.table, _ALL
         if chain.chain == self._focus:
             return chain.place
         if suffix is not None:
@@ -162,7 +165,7 @@ class _Groups:
         if home == chain.place:
             return None
         size = counted(self._sizes[home], "chain")
-        if home[1] == "services":
+        if home[1] == _ALL:
             return (
                 f"{counted(len(self.counts), 'service port')}",
                 f"{size} of {self._of.kinds} and the like",

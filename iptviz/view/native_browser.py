@@ -39,7 +39,7 @@ def browsed_listings(
     if whole:
         return found, ""
     shown = "the chains of the answers above, those of no service, and no long maps and sets"
-    return found, f"This listing has {rules:,} rules: the page shows {shown}."
+    return found, f"Of {rules:,} rules in this listing, the page shows {shown}."
 
 
 def _browsed(table: Table, met: Collection[str] | None) -> dict[str, Any]:
