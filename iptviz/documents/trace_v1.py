@@ -84,9 +84,27 @@ def _services(answer: TraceResult, node: Snapshot | None) -> list[Shape]:
         _service(traced, siblings, answer.wanted)
         | paths_shape(answer.paths[place] if answer.paths else None)
         | _observations(answer, place)
+        | _pinned(answer, place)
         | number_shape(node, answer.dump)
         for place, (traced, siblings) in enumerate(zip(answer.services, answer.siblings, strict=True))
     ]
+
+
+def _pinned(result: TraceResult, place: int) -> Shape:
+    """Return the clients that stay with an endpoint, where a listing of nft shows a service with affinity."""
+    if not result.pinned or result.services[place].affinity_seconds is None:
+        return {}
+    return {
+        "pinned": [
+            {
+                "client": one.client,
+                "endpoint": one.endpoint,
+                "expires_seconds": None if one.expires is None else one.expires / 1000,
+                "line": one.rule.line or None,
+            }
+            for one in result.pinned[place]
+        ]
+    }
 
 
 def _observations(result: TraceResult, place: int) -> Shape:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Item
     from iptviz.engine.condition import When
     from iptviz.kube.frontends import Frontend
+    from iptviz.kube.nftables.pinned import Pinned
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.listing import RuleSource
@@ -381,6 +382,20 @@ def masquerade_label(outcome: FrontendOutcome) -> str:
     if not outcome.masquerade:
         return "none by kube-proxy's chains"
     return ", or ".join(map(when_label, outcome.masquerade))
+
+
+def pinned_label(pinned: Sequence[Pinned], *, fold: bool) -> str:
+    """Say which clients stayed with which endpoints when they were listed; folded, the first of them."""
+    from iptviz.rules.native.rule_words import duration  # dumps know of no such clients
+
+    shown = pinned[:_MOST_NAMED] if fold and len(pinned) > _MOST_NAMED + 1 else pinned
+    texts = [
+        f"{one.client} -> {one.endpoint}"
+        + (f" (expires in {duration(one.expires)})" if one.expires is not None else "")
+        for one in shown
+    ]
+    more = [f"{len(pinned) - len(shown):,} more (--all)"] if len(shown) < len(pinned) else []
+    return printable(f"{counted(len(pinned), 'client')} pinned when listed: {', '.join([*texts, *more])}")
 
 
 def folded_ends_label(shares: list[Fraction], outcome: FrontendOutcome) -> str:

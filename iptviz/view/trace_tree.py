@@ -94,7 +94,7 @@ class FrontendTree:
         return counts_by_rule(self.observed)
 
     def _facts(self) -> tuple[Fact, ...]:
-        return tuple(trace_facts(self.result, self.place, self.cases(), self.ways))
+        return tuple(trace_facts(self.result, self.place, self.cases(), self.ways, fold=self.fold))
 
     # --- the tree ----------------------------------------------------------------------------------------
 

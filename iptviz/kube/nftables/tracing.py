@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
 from iptviz.engine.survey import survey
+from iptviz.kube.families import AFFINITY_SETS
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.names import ENDPOINT, is_of_service, read_chain
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from iptviz.nft.expressions import Expression
     from iptviz.rules.form import CompiledRule, Place
 
-AFFINITY = "affinity-"
-"""With this begin the names of sets of clients that stay with an endpoint."""
-
 
 def trace_frontend(table: ProxyTable, frontend: Frontend) -> ServiceTrace:
     """Follow new connections to `frontend` through kube-proxy's own table."""
@@ -69,7 +67,7 @@ def _entered(table: ProxyTable, frontend: Frontend) -> Sequence[CompiledRule]:
 
 def packet_to(frontend: Frontend) -> Packet:
     """Return a new client's first packet; to a node port it goes by the first address at which that answers."""
-    packet = first_packet(frontend)._replace(unlisted=(f"@{AFFINITY}",))
+    packet = first_packet(frontend)._replace(unlisted=(f"@{AFFINITY_SETS}",))
     limit = frontend.addresses
     if frontend.address is None and limit is not None and limit.only:
         return packet._replace(destination=parse_network(limit.networks[0]))
@@ -92,7 +90,7 @@ def _affinity(table: ProxyTable, chains: Sequence[str]) -> int | None:
     return None
 
 
-_AFFINITY = re.compile(rf"@({AFFINITY}[^\s\"]+)")
+_AFFINITY = re.compile(rf"@({AFFINITY_SETS}[^\s\"]+)")
 
 
 class _Reading:
