@@ -18,9 +18,9 @@ def _nodes_left_out(*, count: int) -> str:
     return f"{nodes} not shown (--around CHAIN for one part, --all for everything)"
 
 
-def _chains_alone(*, chains: tuple[str, ...], empty: bool, complete: bool) -> str:
+def _chains_alone(*, chains: tuple[str, ...], empty: bool, complete: bool, there: str) -> str:
     """Name the chains that no rule jumps to and that jump nowhere, the first of them."""
-    lacking = "" if complete else " in this incomplete dump"
+    lacking = "" if complete else f" in this incomplete {there}"
     return (
         f"unreferenced {'empty ' * empty}{are(chains, 'chain', 'chains')}{lacking}: "
         f"{listed(chains, _MOST_CHAINS)}"

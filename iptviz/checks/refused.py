@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed
@@ -53,7 +53,9 @@ def broken_jumps(broken: BrokenJumps, *, complete: bool) -> Iterator[Finding]:
     for rule, chains in broken.loops.items():
         yield loop(chains, [rule], line=rule.line)
     for rule, chain in broken.missing.items():
-        excerpt = cast("Table", rule.table).shown.is_excerpt  # of which the answer itself says what it lacks
+        shown = getattr(rule.table, "shown", None)
+        # The answer itself says what an excerpt lacks; a listing of nft lacks a chain only where it is cut.
+        excerpt = shown is None or shown.is_excerpt
         if not excerpt and not (complete and chain in _MARKING):
             yield dangling((chain,), [rule], complete=complete)
 

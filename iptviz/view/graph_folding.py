@@ -114,10 +114,13 @@ def shown_graph(result: GraphResult, *, fold: bool = True) -> ShownGraph:
     if fold and len(drawn) > MOST_NODES:
         drawn, links, left_out = _nearest(drawn, links)
         notes.append(remark("nodes-left-out", count=left_out))
+    there = here(result.dump).removeprefix("this ")
     for empty in (True, False):
         names = tuple(f"{chain.table} {chain.chain}" for chain in alone if empty is not bool(chain.rules))
         if names:
-            notes.append(remark("chains-alone", chains=names, empty=empty, complete=result.dump.complete))
+            notes.append(
+                remark("chains-alone", chains=names, empty=empty, complete=result.dump.complete, there=there)
+            )
     return ShownGraph(tuple(drawn), tuple(links), note_texts(notes))
 
 

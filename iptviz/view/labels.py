@@ -10,6 +10,7 @@ from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import way_of_comment
+from iptviz.kube.families import PROXY_TABLES
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.outcome import lacking_share
 from iptviz.kube.unled import is_endpoint_alone
@@ -49,10 +50,6 @@ _ENOUGH_BITS = 128
 
 NOT_PRINTED = "shares not printed"
 """What is said of endpoints where the dump does not show by what chance each is chosen."""
-
-ABSENT = "no service matches it in this dump"
-"""What is said of a target that is not there."""
-
 
 OPEN_QUESTIONS = "conditions left open (see the notes)"
 """What an answer depends on where there were too many cases; the dump lacks nothing then."""
@@ -293,7 +290,9 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
     if takers:
         return "taken by " + ", ".join(map(line_label, takers))
     if outcome.hops and not complete:
-        return printable(f"unknown (this incomplete dump may lack rules of {outcome.hops[-1].chain})")
+        hop = outcome.hops[-1]
+        there = "listing" if hop.via.table.name in PROXY_TABLES else "dump"
+        return printable(f"unknown (this incomplete {there} may lack rules of {hop.chain})")
     return "no endpoint, not DNATed"
 
 

@@ -8,7 +8,7 @@ from iptviz.kube.families import PROXY_TABLES
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, View, later
 from iptviz.view.first import FirstLines, first_lines
 from iptviz.view.found import found_facts, unfound
-from iptviz.view.labels import ABSENT, dump_label, note_texts, other_dump_label
+from iptviz.view.labels import dump_label, here, note_texts, other_dump_label
 from iptviz.view.text import printable
 from iptviz.view.together import groups_of
 from iptviz.view.trace_tree import FrontendTree
@@ -45,7 +45,7 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> View:
             Figure(later(lambda: _picture(result, fold=fold))),
             Rules(later(lambda: tuple(_rules(result, fold=fold)))),
         ),
-        absent="" if result.services else ABSENT,
+        absent="" if result.services else f"no service matches it in {here(result.dump)}",
         document=result.to_dict,
         met=lambda: _chains_met(result),
         lead=first.blocks if first else (),

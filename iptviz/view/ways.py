@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_between
-from iptviz.kube.families import SERVICES
+from iptviz.kube.families import PROXY_TABLES, SERVICES
 from iptviz.kube.preempt import hooks_without_services
 from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL, is_among
 from iptviz.records import NamedTuple
@@ -290,7 +290,8 @@ def _unchanged_since(fate: Fate, entry: ClientPaths, ways: Ways) -> str:
         asking_nobody = [hook for hook in hooks_without_services(table) if not table.shown.may_lack(hook)]
         if hooks := sorted(own.intersection(asking_nobody)):
             return f"; nat {' and '.join(hooks)} {'have' if len(hooks) > 1 else 'has'} no jump to {SERVICES}"
-    return "; no rule of this dump rewrites it"
+    there = "listing" if nat is not None and nat.name in PROXY_TABLES else "dump"
+    return f"; no rule of this {there} rewrites it"
 
 
 def _names(ends: Iterable[End], node: Snapshot | None = None) -> list[str]:
