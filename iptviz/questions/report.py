@@ -101,8 +101,7 @@ def report(
     traces = tuple(trace(node, target) for target in stepwise(shown, "tracing", progress, _LISTED, _TRACED))
     progress("checking", _TRACED)
     left_out = len(wanted) - len(shown)
-    checked = check_listed(found) if found.snapshot and found.snapshot.dumps else None
-    return report_of(found, traces)._replace(odd=not targets, left_out=left_out, checked=checked)
+    return report_of(found, traces)._replace(odd=not targets, left_out=left_out, checked=check_listed(found))
 
 
 def report_of(found: ServicesResult, answers: tuple[Answer, ...]) -> ReportResult:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.dump.model import Dump
+from iptviz.errors import OutputError
 from iptviz.node.listing import NftListing, rule_counts
 from iptviz.paths.fares import fails_unduly
 from iptviz.questions.check import CheckResult
 from iptviz.questions.report import ReadFrom, ReportResult, report_of
+from iptviz.questions.service_sources import service_sources
 from iptviz.questions.services import ServicesResult, services
 from iptviz.questions.trace import TraceResult
 from iptviz.questions.wanted import INFO
@@ -48,10 +50,18 @@ if TYPE_CHECKING:
 
 
 def page_view(result: Any, *, fold: bool = True) -> View:
-    """Return the view of any answer about a dump: that of a report on the dump, which holds this answer alone."""
+    """Return the view of any answer about a dump: that of a report on the dump, which holds this answer alone.
+
+    Raises:
+        OutputError: it is a check of listings of nft without kube-proxy's table, of which there is no report.
+    """
     if isinstance(result, ServicesResult):
         result = report_of(result, ())
     elif isinstance(result, CheckResult):
+        if not (result.dumps or (result.snapshot and service_sources(result.snapshot, None))):
+            raise OutputError(
+                "no page is made of a listing of nft without kube-proxy's table", hint="use -f markdown"
+            )
         checked = report_of(services(node_of(result)), ())._replace(checked=result)
         return report_view(checked, fold=fold, asked="check")
     elif not isinstance(result, ReportResult):
