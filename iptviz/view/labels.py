@@ -390,7 +390,7 @@ def pinned_label(pinned: Sequence[Pinned], *, fold: bool) -> str:
     shown = pinned[:_MOST_NAMED] if fold and len(pinned) > _MOST_NAMED + 1 else pinned
     texts = [
         f"{one.client} -> {one.endpoint}"
-        + (f" (expires in {duration(one.expires)})" if one.expires is not None else "")
+        + (f" (expires in {duration(one.expires // 1000 * 1000)})" if one.expires is not None else "")
         for one in shown
     ]
     more = [f"{len(pinned) - len(shown):,} more (--all)"] if len(shown) < len(pinned) else []

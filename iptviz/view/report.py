@@ -59,9 +59,8 @@ def page_view(result: Any, *, fold: bool = True) -> View:
         result = report_of(result, ())
     elif isinstance(result, CheckResult):
         if not (result.dumps or (result.snapshot and service_sources(result.snapshot, None))):
-            raise OutputError(
-                "no page is made of a listing of nft without kube-proxy's table", hint="use -f markdown"
-            )
+            what = "no page is made of a listing of nft without kube-proxy's table"
+            raise OutputError(what, hint="use -f markdown")
         checked = report_of(services(node_of(result)), ())._replace(checked=result)
         return report_view(checked, fold=fold, asked="check")
     elif not isinstance(result, ReportResult):
