@@ -32,7 +32,7 @@ def node(path: Path) -> Any:
 )
 def test_no_format_tells_a_line_of_json(name: str) -> None:
     read = node(JSON)
-    answers = [("trace", iptviz.trace(read, target)) for target in TARGETS]
+    answers: list[tuple[str, Any]] = [("trace", iptviz.trace(read, target)) for target in TARGETS]
     answers += [("graph", iptviz.graph(read)), ("services", iptviz.services(read))]
     for question, answer in answers:
         if question in FORMATS[name].questions:
