@@ -37,6 +37,7 @@ from iptviz.view.registry import view_of
 from iptviz.view.services import SERVICES, services_table, services_view
 from iptviz.view.text import printable
 
+_ONLY_WHOLE = " (of listings of nft, only whether their tables are whole was checked)"
 _SETTINGS = "sysctls (route_localnet, rp_filter, ip_forward, bridge-nf-call-iptables)"
 _NOT_IN_NFT = f"conntrack entries, endpoint health, routes, addresses, {_SETTINGS}"
 _NOT_IN_DUMPS = f"conntrack entries, endpoint health, routes, addresses, ipsets, recent lists, {_SETTINGS}"
@@ -112,7 +113,8 @@ def _findings(result: ReportResult) -> Iterator[Findings]:
         heading = (
             f"Findings: {len(checked.findings):,}" if checked.findings else f"{found[0].upper()}{found[1:]}"
         )
-        yield Findings(heading, findings_table(checked), checked.to_dict)
+        only = "" if checked.dumps else _ONLY_WHOLE
+        yield Findings(f"{heading}{only}", findings_table(checked), checked.to_dict)
 
 
 def node_of(result: Any) -> Snapshot | Dump:
