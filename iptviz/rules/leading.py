@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.nft.leads import verdicts_in, verdicts_of
-from iptviz.rules.iptables import dump_rule
-from iptviz.rules.native.place import NftPlace
+from iptviz.dump.rule import Rule
 
 if TYPE_CHECKING:
     from iptviz.rules.form import Place
@@ -14,8 +12,12 @@ if TYPE_CHECKING:
 
 def goes_for_good(place: Place) -> bool:
     """Whether a rule that leads to chains, or an element of a map that does, goes there for good."""
+    if isinstance(place, Rule):
+        return place.target is not None and place.target.goto
+    from iptviz.nft.leads import verdicts_in, verdicts_of  # dumps do without
+    from iptviz.rules.native.place import NftPlace
+
     if not isinstance(place, NftPlace):
-        target = dump_rule(place).target
-        return target is not None and target.goto
+        raise TypeError(place)
     found = verdicts_in(place.rule) if place.element is None else verdicts_of((place.element,))
     return all(verdict.kind == "goto" for verdict in found)

@@ -7,12 +7,11 @@ from collections import Counter
 from heapq import nsmallest
 from typing import TYPE_CHECKING, Literal
 
+from iptviz.dump.rule import Rule
 from iptviz.intake.remark import remark
 from iptviz.kube.families import family_of
 from iptviz.records import NamedTuple
-from iptviz.rules.iptables import dump_rule
 from iptviz.rules.leading import goes_for_good
-from iptviz.rules.native.place import NftPlace
 from iptviz.view.graph_services import services_of
 from iptviz.view.labels import here, line_label, note_texts
 from iptviz.view.numbers import counted
@@ -74,7 +73,7 @@ class GraphLink(NamedTuple):
             return line_label(self.rules[0], self.tail[1])
         first = nsmallest(_MOST_NAMED, self.rules, key=_order)
         lines = [str(rule.line) for rule in first if rule.line]
-        of_maps = all(isinstance(rule, NftPlace) and rule.element is not None for rule in self.rules)
+        of_maps = all(getattr(rule, "element", None) is not None for rule in self.rules)
         what = counted(len(self.rules), "element" if of_maps else "rule")
         if not lines:
             return what
@@ -84,7 +83,7 @@ class GraphLink(NamedTuple):
 
 def _order(rule: Leading) -> int:
     """Return what comes earlier for what stands earlier: of a dump it takes time to tell the line of a rule."""
-    return rule.line if isinstance(rule, NftPlace) else dump_rule(rule).start
+    return rule.start if isinstance(rule, Rule) else rule.line
 
 
 class ShownGraph(NamedTuple):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.dump.rule import Rule
 from iptviz.engine.matching import rule_truth
 from iptviz.jumps import jumps
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import compiled, dump_rule
-from iptviz.rules.native.place import NftPlace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -30,7 +30,7 @@ class Lead(NamedTuple):
 def home_of(endpoint: Endpoint) -> str:
     """Return the chain of an endpoint; of one that stands in a map of nft, without such, the endpoint itself."""
     rule = endpoint.rule
-    if isinstance(rule, NftPlace) and endpoint.via.chain == rule.chain:
+    if not isinstance(rule, Rule) and endpoint.via.chain == rule.chain:
         return endpoint.text
     return rule.chain
 
@@ -43,7 +43,7 @@ class Leads:
         self._source = source
         rule = service.frontend.rule
         self.entry = rule.chain
-        self.is_native = isinstance(rule, NftPlace)
+        self.is_native = not isinstance(rule, Rule)
         self.table = rule.table.name
         self.name = self.entry if self.is_native or self.table == "nat" else f"{self.table} {self.entry}"
 
@@ -90,6 +90,7 @@ class Leads:
         """Yield what leads there in a listing of nft, as connections meet it."""
         from iptviz.kube.nftables.table import proxy_table
         from iptviz.node.listing import NftListing
+        from iptviz.rules.native.place import NftPlace
 
         table = proxy_table(self._source) if isinstance(self._source, NftListing) else None
         met: dict[tuple[Place, str], None] = {}
