@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from iptviz.records import NamedTuple
+from iptviz.rules.leading import goes_for_good
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -51,15 +52,16 @@ class ChainNode(NamedTuple):
 
 
 class Jump(NamedTuple):
-    """All rules of one chain that lead to another, or elements of maps that they ask.
-
-    `goto`: they go there for good; of some only it is not.
-    """
+    """All rules of one chain that lead to another, or elements of maps that they ask."""
 
     tail: Place
     head: Place
     rules: tuple[Leading, ...]
-    goto: bool = False
+
+    @property
+    def goto(self) -> bool:
+        """Whether all of them go there for good."""
+        return all(map(goes_for_good, self.rules))
 
 
 class Drawn(Protocol):

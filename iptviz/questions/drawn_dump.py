@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.questions.drawn import Place
 
@@ -53,7 +52,7 @@ class DumpChains:
         found = led_in(self.source.tables[table])
         places = {name: (table, name) for led in found for name in led[:2]}
         for tail, head, rules in found:
-            yield Jump(places[tail], places[head], rules, all(map(_is_goto, rules)))
+            yield Jump(places[tail], places[head], rules)
 
     def nodes(self, table: str) -> Iterator[ChainNode]:
         """Yield the chains that a table has, in order."""
@@ -95,10 +94,6 @@ class DumpChains:
             inner = [rule for (tail, head), some in rules.items() if {tail, head} <= within for rule in some]
             reached = _is_reached(dump.tables[group[0][0]], within)
             yield loop([chain for _, chain in group], inner, reached=reached)
-
-
-def _is_goto(rule: Rule) -> bool:
-    return rule.target is not None and rule.target.goto
 
 
 def _is_reached(table: Table, chains: set[Place]) -> bool:

@@ -56,14 +56,12 @@ class ListingChains:
         """Yield the jumps of a table, in order: by rules, and by elements of the maps that they ask."""
         name = TableName(table)
         for chain in self._tables[table].chains.values():
-            led: dict[str, list[tuple[NftPlace, Verdict]]] = {}
+            led: dict[str, dict[NftPlace, None]] = {}
             for rule in chain.rules:
                 for place, verdict in _leading(rule, name):
-                    led.setdefault(verdict.chain, []).append((place, verdict))
-            for head, found in led.items():
-                places = tuple(dict.fromkeys(place for place, _ in found))
-                goto = all(verdict.kind == "goto" for _, verdict in found)
-                yield Jump((table, chain.name), (table, head), places, goto)
+                    led.setdefault(verdict.chain, {})[place] = None
+            for head, places in led.items():
+                yield Jump((table, chain.name), (table, head), tuple(places))
 
     def nodes(self, table: str) -> Iterator[ChainNode]:
         """Yield the chains that a table has, in order."""
@@ -101,9 +99,8 @@ def _leading(rule: Rule, table: TableName) -> Iterator[tuple[NftPlace, Verdict]]
         if isinstance(one, Verdict) and one.kind in CALLS:
             yield NftPlace(rule, table), one
         elif isinstance(one, VerdictMap) and isinstance(one.map, AnonymousSet):
-            yield from (
-                (NftPlace(rule, table), led) for _, led in _calls((0, each) for each in one.map.elements)
-            )
+            for (_, element), led in _calls((0, each) for each in one.map.elements):
+                yield NftPlace(rule, table, element), led
     for found in verdict_maps_of(rule):
         for (line, element), led in _calls(found.lines):
             yield NftPlace(rule, table, element, line), led
