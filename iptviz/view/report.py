@@ -113,7 +113,7 @@ def _findings(result: ReportResult) -> Iterator[Findings]:
         heading = (
             f"Findings: {len(checked.findings):,}" if checked.findings else f"{found[0].upper()}{found[1:]}"
         )
-        only = "" if checked.dumps else _ONLY_WHOLE
+        only = "" if checked.dumps or checked.ports else _ONLY_WHOLE
         yield Findings(f"{heading}{only}", findings_table(checked), checked.to_dict)
 
 
