@@ -54,6 +54,14 @@ class JsonChain:
             self._read = ChainBody(rules, None if comment is None else str(comment))
         return self._read
 
+    def count(self) -> int:
+        """Return how many rules there are."""
+        return len(self.rules)
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may stand in a rule."""
+        return any(word in as_json(rule) for rule in self.rules)
+
 
 def _handle(rule: dict[str, Any]) -> int | None:
     handle = rule.get("handle")

@@ -5,6 +5,7 @@ A rule set is found, not read: statements of rules and elements of sets are read
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iptviz.nft.heads import VERDICT, Base, NamedObject, Read, SetHead
@@ -70,14 +71,18 @@ class Table:
         self.sets: dict[str, SetOrMap] = {}
         self.objects: dict[tuple[str, str], NamedObject] = {}
 
+    @cached_property
+    def bases(self) -> tuple[tuple[Chain, Base], ...]:
+        """The chains that hooks lead to, with where; not to be asked before all of the table is read."""
+        return tuple((chain, chain.base) for chain in self.chains.values() if chain.base)
+
     @property
     def acts(self) -> bool:
         """Whether packets may meet something in it: a base chain and any rule, or one that drops."""
         if "dormant" in self.flags:
             return False
-        bases = [chain for chain in self.chains.values() if chain.base]
-        return any(chain.base and chain.base.policy == "drop" for chain in bases) or (
-            bool(bases) and any(chain.has_rules for chain in self.chains.values())
+        return any(base.policy == "drop" for _, base in self.bases) or (
+            bool(self.bases) and any(chain.has_rules for chain in self.chains.values())
         )
 
     def __repr__(self) -> str:
@@ -128,7 +133,16 @@ class Chain:
     @property
     def has_rules(self) -> bool:
         """Whether there is any rule."""
-        return bool(self.rules)
+        return self.rule_count > 0
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules there are: they are counted, not made."""
+        return self.reader.count()
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may stand in a rule: where not, none has it."""
+        return self.reader.may_say(word)
 
     def __repr__(self) -> str:
         return f"<Chain {self.table.family} {self.table.name} {self.name}>"
@@ -153,6 +167,12 @@ class ChainReader(Protocol):
 
     def body(self, chain: Chain) -> ChainBody:
         """Return its rules and its comment."""
+
+    def count(self) -> int:
+        """Return how many rules there are."""
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may stand in a rule."""
 
 
 class Rule:

@@ -26,6 +26,10 @@ Span = tuple[int, int]
 
 _HANDLE = re.compile(r"\s*#\s*handle\s+(\d{1,19})\s*\Z")
 _OF_CHAIN = re.compile(r"(?:type[ \t]|policy[ \t]|flags[ \t]|devices[ \t]*=|comment[ \t])")
+# Lines that are rules: nothing is quoted or commented on in them, and all that opens in one closes there.
+_PLAIN_RULES = re.compile(
+    r"(?:\t\t(?!(?:type|policy|flags|comment)[ \t]|devices)[^\s;#\"{}\\][^\n;#\"{}\\]*+(?:\{[^\n;#\"{}\\]*+\}[^\n;#\"{}\\]*+)*+\n)*+"
+)
 _ELEMENTS = re.compile(r"(?:\A|[\s;])elements\s*=\s*\{")
 
 
@@ -75,6 +79,23 @@ class ChainPieces(Pieces):
     def body(self, chain: Chain) -> ChainBody:
         """Return its rules and its comment."""
         return self.source.bodies.get(chain) or self.source.remember(chain, self._body(chain))
+
+    def count(self) -> int:
+        """Return how many rules there are."""
+        return sum(map(self._count, self.spans))
+
+    def _count(self, span: Span) -> int:
+        """Count the rules of a block: of one as nft prints it, each stands in its line."""
+        text = self.source.text
+        if _PLAIN_RULES.fullmatch(text, *span):
+            return text.count("\n", *span)
+        stated = (text[start:end].strip() for start, end in statements_in(text, *span))
+        return sum(bool(one) and one[0] != "#" and not _OF_CHAIN.match(one) for one in stated)
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may stand in a rule."""
+        text = self.source.text
+        return any(text.find(word, *span) >= 0 for span in self.spans)
 
     def _body(self, chain: Chain) -> ChainBody:
         rules: list[Rule] = []

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.intake.remark import Remark
-    from iptviz.nft.model import Chain, Table
+    from iptviz.nft.model import Base, Chain, Table
     from iptviz.node.evidence import Evidence
 
 FAMILIES = {"ipv4": ("ip", "inet"), "ipv6": ("ip6", "inet")}
@@ -99,8 +99,9 @@ class NftListing:
 
     def _has_own(self, table: Table) -> bool:
         """Whether a table has a chain that a hook leads to and no dump has."""
-        bases = [chain.name for chain in table.chains.values() if chain.base]
-        return any((table.family, table.name, name) not in self.chains_elsewhere for name in bases)
+        return any(
+            (table.family, table.name, chain.name) not in self.chains_elsewhere for chain, _ in table.bases
+        )
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -127,13 +128,13 @@ class NftListing:
             f"nft {table.family} {table.name}"
             for table in self.ruleset.tables.values()
             if table.family in {"netdev", "inet"}
-            and any(_is_at_device(chain) for chain in table.chains.values())
+            and any(_is_at_device(*found) for found in table.bases)
         )
 
-    @property
+    @cached_property
     def rule_count(self) -> int:
         """How many rules these tables have."""
-        return sum(len(chain.rules) for table in self._asked for chain in table.chains.values())
+        return sum(chain.rule_count for table in self._asked for chain in table.chains.values())
 
     @property
     def complete(self) -> bool:
@@ -141,12 +142,9 @@ class NftListing:
         return not any(one.id in _OPEN for one in self.ruleset.remarks)
 
 
-def _is_at_device(chain: Chain) -> bool:
+def _is_at_device(chain: Chain, base: Base) -> bool:
     """Whether a chain that drops or has rules is asked at a device."""
-    base = chain.base
-    return (
-        base is not None and base.hook in {"ingress", "egress"} and (chain.has_rules or base.policy == "drop")
-    )
+    return base.hook in {"ingress", "egress"} and (chain.has_rules or base.policy == "drop")
 
 
 _OPEN = {"nft-block-open", "nft-json-open"}
@@ -174,7 +172,7 @@ def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
     for piece in pieces:
         if piece.kind == "nft" and piece.namespace is None:
             try:
-                ruleset = read_ruleset(piece.file.text.encode(), piece.source.name)
+                ruleset = read_ruleset(piece.data, piece.source.name)
             except NothingError:
                 found.append(ReadListing(piece, None))
             else:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.nft.expressions import Element
-    from iptviz.nft.model import Rule, Ruleset, SetOrMap, Table
+    from iptviz.nft.model import Chain, Rule, Ruleset, SetOrMap, Table
     from iptviz.node.listing import NftListing
     from iptviz.rules.form import CompiledRule
 
@@ -71,8 +71,12 @@ class ProxyTable:
     @cached_property
     def dispatching(self) -> tuple[Rule, ...]:
         """The rules of chains that belong to no service."""
-        chains = self.nft.chains.values()
-        return tuple(rule for chain in chains if not is_of_service(chain.name) for rule in chain.rules)
+        return tuple(rule for chain in self.own_chains for rule in chain.rules)
+
+    @cached_property
+    def own_chains(self) -> tuple[Chain, ...]:
+        """The chains that belong to no service."""
+        return tuple(chain for name, chain in self.nft.chains.items() if not is_of_service(name))
 
     def place(self, rule: Rule, element: Element | None = None, line: int = 0) -> NftPlace:
         """Return the place of a rule, or of an element that it finds: equal to that where a walk comes."""
@@ -100,8 +104,7 @@ class ProxyTable:
         ]
 
     def _bases(self, hook: str) -> list[str]:
-        bases = [(chain.base.priority or 0, chain.name) for chain in self.nft.chains.values()
-                 if chain.base and chain.base.hook == hook]  # fmt: skip
+        bases = [(base.priority or 0, chain.name) for chain, base in self.nft.bases if base.hook == hook]
         return [name for _, name in sorted(bases, key=lambda found: found[0])]
 
     def marks(self, rule: Rule) -> bool:
@@ -124,12 +127,8 @@ class ProxyTable:
     def masquerade_bits(self) -> int:
         """The bits of the mark by which packets are masqueraded; 0 where no rule asks for any."""
         bits = 0
-        for chain in self.nft.chains.values():
-            statements = (
-                [one for rule in chain.rules for one in rule.statements]
-                if not is_of_service(chain.name)
-                else []
-            )
+        for chain in self.own_chains:
+            statements = [one for rule in chain.rules for one in rule.statements]
             if any(isinstance(one, Nat) and one.kind in {"masquerade", "snat"} for one in statements):
                 for match in statements:
                     found = arithmetic(match.left) if isinstance(match, Match) else None
