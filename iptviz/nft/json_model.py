@@ -102,6 +102,8 @@ class JsonSet:
             tuple(f"{name} {as_json(value)}" for name, value in said.items() if name not in _SAID),
         )
 
+    is_of_hosts = False  # a long list of JSON is read sooner than searched
+
     def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
         """Yield elements: those in whose text a word stands."""
         head = found.head

@@ -6,6 +6,7 @@ A rule set is found, not read: statements of rules and elements of sets are read
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iptviz.nft.heads import VERDICT, Base, NamedObject, Read, SetHead
@@ -282,6 +283,19 @@ class SetOrMap:
         """Whether there is any element: only the first one is read."""
         return next(iter(self.reader.elements(self, "")), None) is not None
 
+    def has_many(self, count: int) -> bool:
+        """Whether there are at least so many elements: no others are read."""
+        found = self.reader.elements(self, "") if self._lines is None else iter(self._lines)
+        return sum(1 for _ in islice(found, count)) == count
+
+    @property
+    def is_of_hosts(self) -> bool:
+        """Whether its elements are addresses of IPv4 alone, each spelt in the only way and with nothing beside it.
+
+        Of these `elements_with` finds any.
+        """
+        return self.reader.is_of_hosts
+
     def elements_with(self, word: str) -> tuple[tuple[int, Element], ...]:
         """Return the elements in whose text a word stands, perhaps within another one, with their lines.
 
@@ -302,6 +316,10 @@ class SetReader(Protocol):
 
     def head(self, found: SetOrMap) -> SetHead:
         """Return what is said beside the elements."""
+
+    @property
+    def is_of_hosts(self) -> bool:
+        """Whether its elements are addresses of IPv4 alone: see `SetOrMap`."""
 
     def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
         """Yield elements with their lines: those in whose text a word stands."""

@@ -153,6 +153,12 @@ class SetPieces(Pieces):
                     if inner and inner[0] != "#":
                         yield inner
 
+    @property
+    def is_of_hosts(self) -> bool:
+        """Whether its elements are addresses of IPv4 alone: see `SetOrMap`."""
+        text = self.source.text
+        return all(_HOSTS.fullmatch(text, *span) for span in self._regions())
+
     def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
         """Yield elements with their lines: those in whose text a word stands."""
         head = found.head
@@ -175,6 +181,8 @@ class SetPieces(Pieces):
         yield from self.added
 
 
+_BYTE = "(?:[1-9]?[0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+_HOSTS = re.compile(rf"(?:\s*+{_BYTE}(?:\.{_BYTE}){{3}}\s*+(?:,|\Z))*+\s*+", re.ASCII)
 _COMMENT = re.compile(r'("[^"\n]*"?)|#[^\n]*')
 
 
