@@ -24,6 +24,7 @@ class JsonChain:
     """A chain of JSON: what is said of it, and its rules."""
 
     line = 0
+    plain_text = None
 
     def __init__(self) -> None:
         self.head: dict[str, Any] = {}
@@ -61,6 +62,11 @@ class JsonChain:
     def may_say(self, word: str) -> bool:
         """Whether a word may stand in a rule."""
         return any(word in as_json(rule) for rule in self.rules)
+
+    @property
+    def source_text(self) -> str:
+        """All that the source has of the chain."""
+        return "\n".join(map(as_json, (self.head, *self.rules)))
 
 
 def _handle(rule: dict[str, Any]) -> int | None:
@@ -103,6 +109,11 @@ class JsonSet:
         )
 
     is_of_hosts = False  # a long list of JSON is read sooner than searched
+
+    @property
+    def source_text(self) -> str:
+        """All that the source has of the set."""
+        return "\n".join(map(as_json, (self.said, *self.added)))
 
     def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
         """Yield elements: those in whose text a word stands."""

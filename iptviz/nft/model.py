@@ -145,6 +145,16 @@ class Chain:
         """Whether a word may stand in a rule: where not, none has it."""
         return self.reader.may_say(word)
 
+    @property
+    def source_text(self) -> str:
+        """All that its source has of it."""
+        return self.reader.source_text
+
+    @property
+    def plain_text(self) -> str | None:
+        """Its rules, each in a line as nft prints it, and nothing else; None where they do not stand so."""
+        return self.reader.plain_text
+
     def __repr__(self) -> str:
         return f"<Chain {self.table.family} {self.table.name} {self.name}>"
 
@@ -174,6 +184,14 @@ class ChainReader(Protocol):
 
     def may_say(self, word: str) -> bool:
         """Whether a word may stand in a rule."""
+
+    @property
+    def source_text(self) -> str:
+        """All that the source has of the chain."""
+
+    @property
+    def plain_text(self) -> str | None:
+        """Its rules as nft prints them, and nothing else; None where they do not stand so."""
 
 
 class Rule:
@@ -289,6 +307,11 @@ class SetOrMap:
         return sum(1 for _ in islice(found, count)) == count
 
     @property
+    def source_text(self) -> str:
+        """All that its source has of it."""
+        return self.reader.source_text
+
+    @property
     def is_of_hosts(self) -> bool:
         """Whether its elements are addresses of IPv4 alone, each spelt in the only way and with nothing beside it.
 
@@ -316,6 +339,10 @@ class SetReader(Protocol):
 
     def head(self, found: SetOrMap) -> SetHead:
         """Return what is said beside the elements."""
+
+    @property
+    def source_text(self) -> str:
+        """All that the source has of the set."""
 
     @property
     def is_of_hosts(self) -> bool:

@@ -30,6 +30,11 @@ _OF_CHAIN = re.compile(r"(?:type[ \t]|policy[ \t]|flags[ \t]|devices[ \t]*=|comm
 _PLAIN_RULES = re.compile(
     r"(?:\t\t(?!(?:type|policy|flags|comment)[ \t]|devices)[^\s;#\"{}\\][^\n;#\"{}\\]*+(?:\{[^\n;#\"{}\\]*+\}[^\n;#\"{}\\]*+)*+\n)*+"
 )
+# The same with comments of rules, and their handles.
+_PRINTED_RULES = re.compile(
+    r"(?:\t\t(?!(?:type|policy|flags|comment)[ \t]|devices)[^\s;#\"{}\\]"
+    r"(?:[^\n;#\"{}\\]++|\{[^\n;#\"{}\\]*+\}|\"[^\n\"\\]*+\")*+(?:# handle \d++)?\n)*+"
+)
 _ELEMENTS = re.compile(r"(?:\A|[\s;])elements\s*=\s*\{")
 
 
@@ -51,6 +56,11 @@ class Pieces:
     def extend(self, *spans: Span) -> None:
         """Take another block, or another rule, at the end."""
         self.spans += spans
+
+    @property
+    def source_text(self) -> str:
+        """All that the text has of it."""
+        return "\n".join([self.source.text[start:end] for start, end in self.spans])
 
     def statements(self) -> Iterator[tuple[int, str]]:
         """Yield each statement, with the place where it begins."""
@@ -91,6 +101,15 @@ class ChainPieces(Pieces):
             return text.count("\n", *span)
         stated = (text[start:end].strip() for start, end in statements_in(text, *span))
         return sum(bool(one) and one[0] != "#" and not _OF_CHAIN.match(one) for one in stated)
+
+    @property
+    def plain_text(self) -> str | None:
+        """Its rules as nft prints them, and nothing else; None where they do not stand so."""
+        if len(self.spans) != 1:
+            return "" if not self.spans else None
+        (span,) = self.spans
+        text = self.source.text
+        return text[span[0] : span[1]] if _PRINTED_RULES.fullmatch(text, *span) else None
 
     def may_say(self, word: str) -> bool:
         """Whether a word may stand in a rule."""

@@ -14,7 +14,7 @@ from iptviz.engine.survey import survey
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.names import ENDPOINT, is_of_service, read_chain
-from iptviz.kube.nftables.table import HAIRPINS
+from iptviz.kube.nftables.table import AFFINITY, HAIRPINS
 from iptviz.kube.outcome import Endpoint, FrontendOutcome, Hop, Masquerade, OtherEnd
 from iptviz.kube.outcome import Verdict as Refusal
 from iptviz.kube.service import ServiceTrace, first_packet, told_endpoints, usual_first
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import Needs
     from iptviz.nft.expressions import Expression
     from iptviz.rules.form import CompiledRule, Place
-
-AFFINITY = "affinity-"
-"""With this begin the names of sets of clients that stay with an endpoint."""
 
 
 def trace_frontend(table: ProxyTable, frontend: Frontend) -> ServiceTrace:

@@ -1,0 +1,279 @@
+"""The form of a frontend's own rules in nftables mode: frontends of one form are answered alike.
+
+What is a frontend's own are the elements that kube-proxy's maps have of it, and the chains that these lead to. Hashes
+and addresses in them are numbered as they come up. What else asks for addresses, be it in kube-proxy's table, lies
+between others in order: two of which nothing lies between are treated alike, if the table does nothing but what
+kube-proxy writes. Of any other, no form is known.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from functools import cached_property
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from iptviz.kube.nftables.names import is_of_service
+from iptviz.kube.nftables.own import DISPATCHER, HOOKS, MAPS
+from iptviz.kube.nftables.table import CLUSTER_IPS, HAIRPINS, SOURCE_RANGES
+from iptviz.nft.expressions import Concatenation, Value
+from iptviz.nft.statements import Verdict
+from iptviz.records import NamedTuple
+from iptviz.rules.native.named import Places, addresses_in, bounds_named, ports_in
+from iptviz.rules.native.place import NftPlace
+from iptviz.xtables.address import parse_network
+from iptviz.xtables.values.addresses import show_address
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from iptviz.kube.frontends import Frontend
+    from iptviz.kube.nftables.table import ProxyTable
+    from iptviz.nft.expressions import Element
+    from iptviz.rules.form import Place
+
+    Key = tuple[int | None, int, int]
+    Found = tuple[int, Element]
+
+_MAPS = (*MAPS, SOURCE_RANGES)
+_BESIDE = ("firewall", "firewall-allow")
+"""Sets of 1.29: what is in them is followed alone."""
+
+_PARTS = re.compile(
+    r"(?<=[ @\[])((?:service|local|external|firewall|endpoint|affinity)-"
+    r"[A-Z2-7]{8}-[^\s/\"{},;]+/[^\s/\"{},;]+/[a-z]+/[a-z0-9-]*(?:__[^\s/\"{},;]+/\d+)?(?![^\s\"{},;])"
+    r"|\d{1,3}(?:\.\d{1,3}){3}(?![\w./-])|[0-9a-f]{0,4}:[0-9a-f.]*+:[0-9a-f:.]*+(?![\w./-]))"
+)
+"""What is numbered: names of chains and sets, and single addresses."""
+
+_LED = re.compile(r"\b(?:goto|jump) ([^\s\"{},;]+/[^\s\"{},;]*)")
+_SETS = re.compile(r"@(affinity-[^\s\"{},;]+)")
+_HANDLE = re.compile(r" # handle \d+$", re.MULTILINE)
+_ENDING = re.compile(r"\b(?:drop|reject|queue|tproxy|synproxy)\b")
+# A destination without a port has that of the frontend; a source that is excluded alone is a network of pods.
+_SPECIAL = re.compile(r"(?: to \[?| : )\0\]?(?=[\s,}]|\Z)(?! \. )|saddr != \0|\bredirect\b")
+
+
+class OwnForm(NamedTuple):
+    """The form of a frontend's own rules, and what stands in it: addresses, chains and elements in their order.
+
+    `number` is equal for frontends of one form, None where none is known.
+    """
+
+    number: int | None
+    addresses: tuple[str, ...] = ()
+    chains: tuple[str, ...] = ()
+    elements: tuple[tuple[str, int, Element], ...] = ()
+
+
+_ALONE = OwnForm(None)
+
+
+class Forms:
+    """Tells the forms of the frontends of kube-proxy's table."""
+
+    def __init__(self, table: ProxyTable) -> None:
+        self._table = table
+        self._numbers: dict[object, int | None] = {}
+        self._among: dict[frozenset[int], Places] = {}
+        self._known: dict[Place, OwnForm] = {}
+
+    def of(self, frontend: Frontend) -> OwnForm:
+        """Return the form of a frontend."""
+        place = frontend.rule
+        if place not in self._known:
+            key = _key_of(place.element) if isinstance(place, NftPlace) and place.element else None
+            known = self.is_known and key is not None and key not in self._shadowed
+            self._known[place] = self._form(frontend, key) if known and key else _ALONE
+        return self._known[place]
+
+    # --- what has to be so ------------------------------------------------------------------------------------
+
+    @cached_property
+    def is_known(self) -> bool:
+        """Whether the table leads to services' chains by its maps alone, which have single keys."""
+        text = self._table.texts_beside_services
+        dispatched = [name for name, words in text if re.search(rf"\b(?:jump|goto) {DISPATCHER}\b", words)]
+        return (
+            self._table.is_text
+            and all(not _LED.search(words) and not _SETS.search(words) for _, words in text)
+            and set(dispatched) <= set(HOOKS)
+            and not any(name in self._table.nft.sets and self._table.nft.sets[name].has_elements for name in _BESIDE)
+            and self._index is not None
+            and self._cluster_ips is not None
+        )
+
+    @cached_property
+    def _index(self) -> dict[str, dict[Key, Found]] | None:
+        """The elements of the maps by their keys; None where one is no single key."""
+        index: dict[str, dict[Key, Found]] = {}
+        for name in _MAPS:
+            found = self._table.nft.sets.get(name)
+            if found is None:
+                continue
+            keyed = [(_key_of(element), (line, element)) for line, element in found.lines]
+            index[name] = {key: one for key, one in keyed if key is not None}
+            if len(index[name]) < len(keyed) or found.head.flags:
+                return None
+        return index
+
+    @cached_property
+    def _shadowed(self) -> frozenset[Key]:
+        """The ports of the node that an address of a service has, too: which is asked first."""
+        keys = (key for index in (self._index or {}).values() for key in index if key[0] is not None)
+        return frozenset((None, *key[1:]) for key in keys)
+
+    @cached_property
+    def _cluster_ips(self) -> frozenset[int] | None:
+        found = self._table.nft.sets.get(CLUSTER_IPS)
+        if found is None:
+            return frozenset()
+        keys = [element.key for element in found.elements]
+        values = frozenset(key.data for key in keys if isinstance(key, Value) and isinstance(key.data, int))
+        return values if len(values) == len(keys) and not found.head.flags else None
+
+    @cached_property
+    def _hairpins(self) -> dict[str, frozenset[tuple[int, int]]]:
+        """What endpoints reach themselves by, protocol and port, by their addresses."""
+        found: dict[str, set[tuple[int, int]]] = {}
+        for key in self._table.hairpin_keys:
+            found.setdefault(show_address(*key[:2]), set()).add(key[2:])
+        return {address: frozenset(those) for address, those in found.items()}
+
+    # --- the form ---------------------------------------------------------------------------------------------
+
+    def _form(self, frontend: Frontend, key: Key) -> OwnForm:
+        address, protocol, port = key
+        elements = []
+        said: list[object] = []
+        for name, index in (self._index or {}).items():
+            for asked in dict.fromkeys(((address, protocol, port), (None, protocol, port))):
+                found = index.get(asked)
+                if found is not None:
+                    elements.append((name, *found))
+                    said.append((name, asked[0] is None, found[1].comment is None))
+        walked = self._walked(elements)
+        if walked is None:
+            return _ALONE
+        texts, chains = walked
+        parts = _PARTS.split("\n".join(texts))
+        numbers: dict[str, int] = {frontend.address or "": 0}
+        tokens = tuple([numbers.setdefault(token, len(numbers)) for token in parts[1::2]])
+        literals = tuple(parts[::2])
+        addresses = tuple([token for token in numbers if "/" not in token])
+        asked = self._asked_alone(parts) if any(literal.endswith("daddr ") for literal in set(literals)) else ()
+        bounds = frozenset(bound for one in set(literals) if "/" in one or "-" in one for bound in bounds_named(one))
+        whole = (
+            frontend.kind, frontend.protocol, frontend.addresses, address in (self._cluster_ips or ()),
+            self._frontend_place(address, port), tuple(said), literals, tokens,
+            tuple(self._places([one for one in addresses[1:] if one not in asked] if asked else addresses[1:], bounds)),
+            tuple([(token[:3], "__" in token) for token in numbers if "/" in token]),
+            tuple([self._place_asked(one, bounds) for one in addresses if one in asked]) if asked else (),
+            tuple(map(self._hairpins.get, addresses)) if self._hairpins else (),
+            tuple(self._sets_in(texts)), self._order(texts, chains),
+        )  # fmt: skip
+        if whole not in self._numbers:
+            self._numbers[whole] = None if _SPECIAL.search("\0".join(literals)) else len(self._numbers)
+        number = self._numbers[whole]
+        return _ALONE if number is None else OwnForm(number, addresses, chains, tuple(elements))
+
+    def _walked(self, elements: Sequence[tuple[str, int, Element]]) -> tuple[list[str], tuple[str, ...]] | None:
+        """Return the texts of what elements lead to, and of their chains: what they lead to first.
+
+        None where one is not there, or is not as nft writes it.
+        """
+        texts = ["\n".join(_verdict_text(element) for _, _, element in elements)]
+        chains: dict[str, None] = {}
+        pending = _LED.findall(texts[0])
+        for name in pending:
+            if name in chains:
+                continue
+            chains[name] = None
+            found = self._table.nft.chains.get(name)
+            text = found.plain_text if found is not None else None
+            if text is None:
+                return None
+            texts.append(_HANDLE.sub("", text) if "#" in text else text)
+            pending += _LED.findall(text)
+        return texts, tuple(chains)
+
+    def _asked_alone(self, parts: Sequence[str]) -> set[str]:
+        """Return the addresses with which destinations are compared, and that nothing is sent to or comes from."""
+        asked: dict[bool, set[str]] = {True: set(), False: set()}
+        for before, token in zip(parts[::2], parts[1::2], strict=False):
+            asked[before.endswith("daddr ")].add(token)
+        return asked[True] - asked[False]
+
+    def _place_asked(self, address: str, bounds: frozenset[int]) -> object:
+        """Return what of an address matters to what is compared with it: whose maps have it is the maps' alone."""
+        network = parse_network(address)
+        if network is None:
+            return None
+        addresses = self._beside[0]
+        is_cluster_ip = network.value in (self._cluster_ips or ())
+        return bisect_right(addresses, network.value), is_cluster_ip, bisect_right(sorted(bounds), network.value)
+
+    def _frontend_place(self, address: int | None, port: int) -> tuple[int, int]:
+        """Return the places of an address and a port among those that rules beside services' chains name."""
+        addresses, ports = self._beside
+        return -1 if address is None else bisect_right(addresses, address), bisect_right(ports, port)
+
+    @cached_property
+    def _beside(self) -> tuple[list[int], list[int]]:
+        texts = [text for _, text in self._table.texts_beside_services]
+        pinned = (value for key in self._table.hairpin_keys for value in (key[0], key[0] + 1))
+        return sorted(addresses_in(texts).union(pinned)), sorted(ports_in(texts))
+
+    def _places(self, addresses: Sequence[str], bounds: frozenset[int]) -> list[int | None]:
+        """Return the places of addresses among all others of the table, and where some networks begin and end."""
+        if bounds not in self._among:
+            self._among[bounds] = Places(sorted(self._table.named_after_nat | bounds))
+        return self._among[bounds].of(addresses)
+
+    def _sets_in(self, texts: Iterable[str]) -> Iterator[object]:
+        """Yield what is said of the sets of clients, which are numbered in the texts: once for each."""
+        names = dict.fromkeys(name for text in texts for name in _SETS.findall(text))
+        for found in map(self._table.nft.sets.get, names):
+            yield None if found is None else (found.head, found.elements)
+
+    def _order(self, texts: Sequence[str], chains: Sequence[str]) -> tuple[int, ...]:
+        """Return the order in which chains that end connections stand, among themselves and among others.
+
+        The first of several rules that decide the same is told.
+        """
+        ending = [name for text, name in zip(texts[1:], chains, strict=True) if _ENDING.search(text)]
+        lines = [self._table.nft.chains[name].line for name in ending]
+        ordered = sorted(lines)
+        return tuple(ordered.index(line) for line in lines) + tuple(bisect_right(self._blocks_at, line) for line in lines)
+
+    @cached_property
+    def _blocks_at(self) -> list[int]:
+        """The lines where what belongs to no service begins."""
+        table = self._table.nft
+        own = (chain.line for name, chain in table.chains.items() if not is_of_service(name))
+        return sorted([*own, *(found.line for found in table.sets.values() if "/" not in found.name)])
+
+
+def _verdict_text(element: Element) -> str:
+    data = element.data
+    return f"{data.kind} {data.chain}" if isinstance(data, Verdict) else repr(data)
+
+
+def _key_of(element: Element) -> Key | None:
+    """Return address, protocol and port of an element's key, without an address None for it; None for others."""
+    parts = element.key.parts if isinstance(element.key, Concatenation) else ()
+    values = tuple(part.data for part in parts if isinstance(part, Value) and isinstance(part.data, int))
+    if len(values) != len(parts) or len(values) not in {2, 3} or element.statements or element.timeout:
+        return None
+    return (None, values[0], values[1]) if len(values) == 2 else (values[0], values[1], values[2])
+
+
+_FORMS: WeakKeyDictionary[ProxyTable, Forms] = WeakKeyDictionary()
+
+
+def forms_of(table: ProxyTable) -> Forms:
+    """Return what tells the forms of a table's frontends, made once."""
+    if table not in _FORMS:
+        _FORMS[table] = Forms(table)
+    return _FORMS[table]
