@@ -1,7 +1,8 @@
 """The document `iptviz.trace.v1`: what `iptviz trace --json` prints. Fields may be added, none may change.
 
 A share that the dump does not print, or that hangs on what it does not show, is null in both of its forms: a
-number would be taken for one. The kind of a frontend is `chain` where an excerpt shows a service's chain alone.
+number would be taken for one. The chain of an endpoint is null where, in nftables mode, the service's own chain
+sends connections to it. The kind of a frontend is `chain` where an excerpt shows a service's chain alone.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from iptviz.documents.shapes import (
 )
 from iptviz.engine.chance import total
 from iptviz.kube.comments import way_of_comment
+from iptviz.kube.families import PROXY_TABLES, shares_out
 from iptviz.kube.observed import LEVEL
 from iptviz.rules.iptables import dump_rule
 
@@ -170,7 +172,7 @@ def _endpoint(endpoint: Endpoint, outcome: FrontendOutcome) -> Shape:
     return {
         "address": endpoint.address,
         "port": endpoint.port,
-        "chain": endpoint.rule.chain,
+        "chain": _own_chain(endpoint.rule),
         **_of_unknown(share_shape(endpoint.share), unknown=outcome.unshared),
         "lines": [endpoint.via.line, endpoint.rule.line],
         "counters": _counters(endpoint.rule),
@@ -178,6 +180,11 @@ def _endpoint(endpoint: Endpoint, outcome: FrontendOutcome) -> Shape:
         "rule_chance": _of_unknown(share_shape(endpoint.chance), unknown=outcome.unshared),
         "hairpin_line": endpoint.hairpin.line if endpoint.hairpin else None,
     }
+
+
+def _own_chain(rule: Place) -> str | None:
+    """Return the chain of an endpoint's rule; in nftables mode that may be the service's."""
+    return None if rule.table.name in PROXY_TABLES and shares_out(rule.chain) else rule.chain
 
 
 def _counters(rule: Place) -> Shape | None:
