@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.kube.endpoint_form import EndpointForm
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.nftables.forms import forms_of
-from iptviz.rules.native.place import NftPlace
+from iptviz.rules.native.place import NftPlace, table_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from iptviz.kube.nftables.forms import OwnForm
     from iptviz.kube.nftables.table import ProxyTable
     from iptviz.kube.outcome import Verdict
+    from iptviz.nft.model import Rule
     from iptviz.rules.form import Place
 
 
@@ -59,7 +60,27 @@ class Renaming:
             return next(same, None)
         if chain is None:
             return place
-        return self._table.place(self._table.nft.chains[chain].rules[place.number - 1])
+        return self._table.place(self.rule(chain, place.number))
+
+    def rule(self, chain: str, number: int) -> Rule:
+        """Return a rule of the other's, by its place in its chain, counted from 1."""
+        return self._table.nft.chains[chain].rules[number - 1]
+
+    @property
+    def table_name(self) -> str:
+        """What answers call the table."""
+        return table_name(self._table.nft)
+
+    def sets_in(self, text: str) -> str:
+        """Return a text with the names of the other's sets of clients, which begin as the names of chains end."""
+        for own, other in self.chains.items():
+            text = text.replace(_suffix(own), _suffix(other))
+        return text
+
+
+def _suffix(chain: str) -> str:
+    """Return what the name of a chain has behind its kind: so has that of its set of clients."""
+    return chain.partition("-")[2]
 
 
 class AnswersAlike:

@@ -58,13 +58,15 @@ _SPECIAL = re.compile(r"(?: to \[?| : )\0\]?(?=[\s,}]|\Z)(?! \. )|saddr != \0|\b
 class OwnForm(NamedTuple):
     """The form of a frontend's own rules, and what stands in it: addresses, chains and elements in their order.
 
-    `number` is equal for frontends of one form, None where none is known.
+    `number` is equal for frontends of one form, None where none is known. With those `asked` destinations are compared
+    alone; to any other address connections are sent or come from there.
     """
 
     number: int | None
     addresses: tuple[str, ...] = ()
     chains: tuple[str, ...] = ()
     elements: tuple[tuple[str, int, Element], ...] = ()
+    asked: frozenset[str] = frozenset()
 
 
 _ALONE = OwnForm(None)
@@ -162,7 +164,7 @@ class Forms:
         tokens = tuple([numbers.setdefault(token, len(numbers)) for token in parts[1::2]])
         literals = tuple(parts[::2])
         addresses = tuple([token for token in numbers if "/" not in token])
-        asked = self._asked_alone(parts) if any(literal.endswith("daddr ") for literal in set(literals)) else ()
+        asked = self._asked_alone(parts) if "daddr " in "".join(texts) else frozenset[str]()
         bounds = frozenset(bound for one in set(literals) if "/" in one or "-" in one for bound in bounds_named(one))
         whole = (
             frontend.kind, frontend.protocol, frontend.addresses, address in (self._cluster_ips or ()),
@@ -176,7 +178,7 @@ class Forms:
         if whole not in self._numbers:
             self._numbers[whole] = None if _SPECIAL.search("\0".join(literals)) else len(self._numbers)
         number = self._numbers[whole]
-        return _ALONE if number is None else OwnForm(number, addresses, chains, tuple(elements))
+        return _ALONE if number is None else OwnForm(number, addresses, chains, tuple(elements), asked)
 
     def _walked(self, elements: Sequence[tuple[str, int, Element]]) -> tuple[list[str], tuple[str, ...]] | None:
         """Return the texts of what elements lead to, and of their chains: what they lead to first.
@@ -198,12 +200,12 @@ class Forms:
             pending += _LED.findall(text)
         return texts, tuple(chains)
 
-    def _asked_alone(self, parts: Sequence[str]) -> set[str]:
+    def _asked_alone(self, parts: Sequence[str]) -> frozenset[str]:
         """Return the addresses with which destinations are compared, and that nothing is sent to or comes from."""
         asked: dict[bool, set[str]] = {True: set(), False: set()}
         for before, token in zip(parts[::2], parts[1::2], strict=False):
             asked[before.endswith("daddr ")].add(token)
-        return asked[True] - asked[False]
+        return frozenset(asked[True] - asked[False])
 
     def _place_asked(self, address: str, bounds: frozenset[int]) -> object:
         """Return what of an address matters to what is compared with it: whose maps have it is the maps' alone."""
