@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.nftables.forms import OwnForm
     from iptviz.kube.nftables.table import ProxyTable
+    from iptviz.nft.model import Rule
     from iptviz.paths.model import Decider, FrontendPaths
     from iptviz.paths.survey import Survey
+    from iptviz.rules.native.place import NftPlace
     from iptviz.xtables.address import Network
 
 
@@ -96,12 +98,12 @@ class NativeTranslation(Translation):
             return by
         for own, other in self._named.elements:
             if (by.line, by.text) == (own.line or None, own.text):
-                return by._replace(line=other.line or None, text=other.text, comment=other.comment or "")
+                return _at(by, own.comment, other)
         chain = self._named.chains.get(by.chain)
         if chain is None:
             return by
-        rule = self._named.rule(chain, by.number)
-        return by._replace(chain=chain, line=rule.line or None, text=rule.text, comment=rule.comment or "")
+        own = self._named.rule(by.chain, by.number)
+        return _at(by._replace(chain=chain), own.comment, self._named.rule(chain, by.number))
 
     def _assumption(self, assumption: Assumption) -> Assumption:
         """Return a condition, in which also sets of clients may be named."""
@@ -110,3 +112,9 @@ class NativeTranslation(Translation):
         if "/" not in value or "@" not in value:
             return told
         return told._replace(condition=told.condition._replace(value=self._named.sets_in(value)))
+
+
+def _at(by: Decider, comment: str | None, other: Rule | NftPlace) -> Decider:
+    """Return who decides at another place; its comment, where that of the one is told, which is `comment`."""
+    said = other.comment if by.comment == (comment or "") else by.comment
+    return by._replace(line=other.line or None, text=other.text, comment=said or "")
