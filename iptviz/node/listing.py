@@ -71,6 +71,8 @@ class NftListing:
     backend = "nf_tables"
     number: int | None = None
     is_excerpt = False
+    is_one_text = True
+    """Whether all tables stand in one text, so that lines tell the order of all."""
 
     def __init__(
         self,
@@ -127,8 +129,7 @@ class NftListing:
         return tuple(
             f"nft {table.family} {table.name}"
             for table in self.ruleset.tables.values()
-            if table.family in {"netdev", "inet"}
-            and any(_is_at_device(*found) for found in table.bases)
+            if table.family in {"netdev", "inet"} and any(_is_at_device(*found) for found in table.bases)
         )
 
     @cached_property
@@ -207,6 +208,7 @@ def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dum
         for chain in table.chains
     ]
     listing = NftListing(found, name, family, elsewhere)
+    listing.is_one_text = len(whole[:1] or own) == 1
     return listing if listing.tables else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iptviz.kube.nftables.alike import Renaming
@@ -59,6 +60,12 @@ class NativePaths:
             self._found[key] = form, found
         return found
 
+    @cached_property
+    def _is_one_text(self) -> bool:
+        """Whether all rules stand in one text, so that their lines are in order."""
+        evidence = self._survey.evidence
+        return not evidence.dumps and evidence.listing is not None and evidence.listing.is_one_text
+
     def _key(self, answer: FrontendAnswer, form: OwnForm) -> object:
         """Return what is equal for frontends that fare alike; None where none is known to."""
         frontend = answer.frontend
@@ -69,6 +76,8 @@ class NativePaths:
             self._networks[form.number] = tuple(self._survey.around.pod_networks(chains))
         networks = self._networks[form.number]
         alike = self._survey.alike(networks)
+        if form.ends and not self._is_one_text:
+            return None  # of several rules that end connections the first is told, by lines of one text
         if not alike.is_known:
             return None
         address = parse_network(frontend.address) if frontend.address else None
@@ -76,9 +85,7 @@ class NativePaths:
         return (
             form.number, networks, alike.native_frontend(address, frontend.port), untracked,
             tuple(alike.native_endpoints.of([one for one in form.addresses[1:] if one not in form.asked])),
-            tuple([alike.native_frontend(parse_network(one), None) for one in form.addresses if one in form.asked])
-            if form.asked
-            else (),
+            tuple([alike.native_frontend(parse_network(one), None) for one in form.asked_in_order]),
         )  # fmt: skip
 
 
@@ -102,8 +109,8 @@ class NativeTranslation(Translation):
         chain = self._named.chains.get(by.chain)
         if chain is None:
             return by
-        own = self._named.rule(by.chain, by.number)
-        return _at(by._replace(chain=chain), own.comment, self._named.rule(chain, by.number))
+        rule = self._named.rule(by.chain, by.number)
+        return _at(by._replace(chain=chain), rule.comment, self._named.rule(chain, by.number))
 
     def _assumption(self, assumption: Assumption) -> Assumption:
         """Return a condition, in which also sets of clients may be named."""

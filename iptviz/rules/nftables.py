@@ -173,8 +173,7 @@ class NftRules:
             (table_name(table), chain.name, base)
             for table in self._own
             for chain, base in table.bases
-            if base.hook in _HOOKS
-            and (table.family, table.name, chain.name) not in self._elsewhere
+            if base.hook in _HOOKS and (table.family, table.name, chain.name) not in self._elsewhere
         ]
         return tuple(
             BaseChain(table, name, base.type, base.hook.upper(), base.priority or 0, place)

@@ -56,9 +56,14 @@ def _features(random: Random) -> dict[str, object]:
 
 
 def _service(random: Random, made: dict[str, object], kind: int, number: int) -> Service:
-    endpoints = [(f"10.244.{place % 3}.{number * 4 + place + 5}", 8080) for place in range(int(str(made["count"])))]
+    endpoints = [
+        (f"10.244.{random.randrange(3)}.{number * 4 + place + 5}", 8080)
+        for place in range(int(str(made["count"])))
+    ]
     if made["odd"] and endpoints:
-        odd = random.choice([(NODE, 8080), (f"10.96.1.{number}", 80), (endpoints[0][0], 9090), ("10.244.9.9", 8080)])
+        odd = random.choice(
+            [(NODE, 8080), (f"10.96.1.{number}", 80), (endpoints[0][0], 9090), ("10.244.9.9", 8080)]
+        )
         endpoints[random.randrange(len(endpoints))] = odd
     local = min(int(str(made["local"])), len(endpoints))
     node_port = 30000 + number if made["node_port"] else None
@@ -136,7 +141,8 @@ def _in_service(random: Random, cluster: Cluster, text: str) -> str:
     rule = random.choice([
         f"ip saddr {address} drop", f"ip daddr {address} drop", "drop", "return", "counter",
         f"meta l4proto tcp dnat to {address.partition('/')[0]}:8080", 'ip saddr 10.244.0.0/24 reject comment "no"',
-        f"meta l4proto tcp dnat to {address.partition('/')[0]}",
+        f"meta l4proto tcp dnat to {address.partition('/')[0]}", "tcp dport 80 drop", "tcp dport { 443, 8080 } return",
+        "ip daddr 203.0.113.0/30 drop", "ip saddr 10.244.1.0-10.244.1.12 drop",
     ])  # fmt: skip
     begins = random.choice(["service-", "external-", "local-", "endpoint-", "firewall-"])
     return _in_chain(random, text, begins, rule, last=random.random() < 0.3)

@@ -37,7 +37,8 @@ class Renaming:
     @cached_property
     def chains(self) -> Mapping[str, str]:
         """The same of their chains."""
-        return dict(zip(self._of.chains, self._to.chains, strict=True))
+        forms = forms_of(self._table)
+        return dict(zip(forms.chains(self._of), forms.chains(self._to), strict=True))
 
     @cached_property
     def elements(self) -> list[tuple[NftPlace, NftPlace]]:
@@ -92,6 +93,7 @@ class AnswersAlike:
         self._ask = ask
         self._known: dict[int, tuple[OwnForm, FrontendAnswer]] = {}
         self._ends: dict[int, tuple[int, ...] | None] = {}
+        self._endpoints: dict[str | None, tuple[EndpointForm, ...]] = {}
 
     def of(self, frontend: Frontend) -> FrontendAnswer:
         """Return what comes of a connection to a frontend."""
@@ -125,17 +127,23 @@ class AnswersAlike:
         chain = answer.chain
         if chain is not None and chain not in first.chains:
             return None
+        own = form.chains[first.chains.index(chain)] if chain is not None else None
         return answer._replace(
             frontend=frontend,
             service=frontend.service,
-            chain=form.chains[first.chains.index(chain)] if chain is not None else None,
-            endpoints=tuple([
+            chain=own,
+            endpoints=self._once(own, tuple([
                 EndpointForm(addresses[place], port, share)
                 for (_, port, share), place in zip(answer.endpoints, ends, strict=False)
-            ]),
+            ])),
             verdict=verdict,
             elsewhere=tuple([addresses[place] for place in ends[len(answer.endpoints) :]]),
         )  # fmt: skip
+
+    def _once(self, chain: str | None, endpoints: tuple[EndpointForm, ...]) -> tuple[EndpointForm, ...]:
+        """Return endpoints, the very same for all frontends that a chain has them of: they may be many."""
+        known = self._endpoints.setdefault(chain, endpoints)
+        return known if known == endpoints else endpoints
 
 
 def _ends(form: OwnForm, answer: FrontendAnswer) -> tuple[int, ...] | None:

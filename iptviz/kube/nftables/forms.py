@@ -1,9 +1,9 @@
 """The form of a frontend's own rules in nftables mode: frontends of one form are answered alike.
 
-What is a frontend's own are the elements that kube-proxy's maps have of it, and the chains that these lead to. Hashes
-and addresses in them are numbered as they come up. What else asks for addresses, be it in kube-proxy's table, lies
-between others in order: two of which nothing lies between are treated alike, if the table does nothing but what
-kube-proxy writes. Of any other, no form is known.
+What is a frontend's own are the elements that kube-proxy's maps have of it, and the chains that these lead to. Names
+and addresses in them are numbered as they come up. All else that the table asks for are addresses, networks and ports:
+what lies between the same two of these in order is treated alike. Of a table that leads to services in another way than
+kube-proxy's, no form is known.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
-from iptviz.kube.nftables.names import is_of_service
+from iptviz.kube.nftables.names import ENDPOINT, is_of_service
 from iptviz.kube.nftables.own import DISPATCHER, HOOKS, MAPS
-from iptviz.kube.nftables.table import CLUSTER_IPS, HAIRPINS, SOURCE_RANGES
+from iptviz.kube.nftables.table import CLUSTER_IPS, SOURCE_RANGES
 from iptviz.nft.expressions import Concatenation, Value
 from iptviz.nft.statements import Verdict
 from iptviz.records import NamedTuple
-from iptviz.rules.native.named import Places, addresses_in, bounds_named, ports_in
+from iptviz.rules.native.named import Places, addresses_in, ports_in
 from iptviz.rules.native.place import NftPlace
 from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.addresses import show_address
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.nftables.table import ProxyTable
@@ -50,7 +50,7 @@ _PARTS = re.compile(
 _LED = re.compile(r"\b(?:goto|jump) ([^\s\"{},;]+/[^\s\"{},;]*)")
 _SETS = re.compile(r"@(affinity-[^\s\"{},;]+)")
 _HANDLE = re.compile(r" # handle \d+$", re.MULTILINE)
-_ENDING = re.compile(r"\b(?:drop|reject|queue|tproxy|synproxy)\b")
+_ENDING = ("drop", "reject", "queue", "tproxy", "synproxy")
 # A destination without a port has that of the frontend; a source that is excluded alone is a network of pods.
 _SPECIAL = re.compile(r"(?: to \[?| : )\0\]?(?=[\s,}]|\Z)(?! \. )|saddr != \0|\bredirect\b")
 
@@ -58,8 +58,9 @@ _SPECIAL = re.compile(r"(?: to \[?| : )\0\]?(?=[\s,}]|\Z)(?! \. )|saddr != \0|\b
 class OwnForm(NamedTuple):
     """The form of a frontend's own rules, and what stands in it: addresses, chains and elements in their order.
 
-    `number` is equal for frontends of one form, None where none is known. With those `asked` destinations are compared
-    alone; to any other address connections are sent or come from there.
+    `number` is equal for frontends of one form, None where none is known. Chains of endpoints are left out, which are
+    many: `Forms.chains` has all. With those `asked` destinations are compared alone; to any other address
+    connections are sent, or come from there. `ends`: rules of its own may end connections.
     """
 
     number: int | None
@@ -67,9 +68,23 @@ class OwnForm(NamedTuple):
     chains: tuple[str, ...] = ()
     elements: tuple[tuple[str, int, Element], ...] = ()
     asked: frozenset[str] = frozenset()
+    ends: bool = False
+
+    @property
+    def asked_in_order(self) -> tuple[str, ...]:
+        """Those that are asked, in the order of all."""
+        return tuple([one for one in self.addresses if one in self.asked]) if self.asked else ()
 
 
 _ALONE = OwnForm(None)
+
+
+class _Said(NamedTuple):
+    """What own rules name beside what is numbered in them, and the places of addresses among that and the table's."""
+
+    bounds: Sequence[int]
+    ports: Sequence[int]
+    places: Places
 
 
 class Forms:
@@ -79,6 +94,7 @@ class Forms:
         self._table = table
         self._numbers: dict[object, int | None] = {}
         self._among: dict[frozenset[int], Places] = {}
+        self._said: dict[tuple[str, ...], _Said] = {}
         self._known: dict[Place, OwnForm] = {}
 
     def of(self, frontend: Frontend) -> OwnForm:
@@ -89,6 +105,11 @@ class Forms:
             known = self.is_known and key is not None and key not in self._shadowed
             self._known[place] = self._form(frontend, key) if known and key else _ALONE
         return self._known[place]
+
+    def chains(self, form: OwnForm) -> tuple[str, ...]:
+        """Return all chains of a form in their order."""
+        walked = self._walked(form.elements)
+        return walked[1] if walked is not None else ()
 
     # --- what has to be so ------------------------------------------------------------------------------------
 
@@ -101,7 +122,9 @@ class Forms:
             self._table.is_text
             and all(not _LED.search(words) and not _SETS.search(words) for _, words in text)
             and set(dispatched) <= set(HOOKS)
-            and not any(name in self._table.nft.sets and self._table.nft.sets[name].has_elements for name in _BESIDE)
+            and not any(
+                name in self._table.nft.sets and self._table.nft.sets[name].has_elements for name in _BESIDE
+            )
             and self._index is not None
             and self._cluster_ips is not None
         )
@@ -146,41 +169,46 @@ class Forms:
     # --- the form ---------------------------------------------------------------------------------------------
 
     def _form(self, frontend: Frontend, key: Key) -> OwnForm:
-        address, protocol, port = key
-        elements = []
-        said: list[object] = []
-        for name, index in (self._index or {}).items():
-            for asked in dict.fromkeys(((address, protocol, port), (None, protocol, port))):
-                found = index.get(asked)
-                if found is not None:
-                    elements.append((name, *found))
-                    said.append((name, asked[0] is None, found[1].comment is None))
+        elements = tuple(self._elements(key))
         walked = self._walked(elements)
         if walked is None:
             return _ALONE
         texts, chains = walked
-        parts = _PARTS.split("\n".join(texts))
+        joined = "\n".join(texts)
+        parts = _PARTS.split(joined)
         numbers: dict[str, int] = {frontend.address or "": 0}
         tokens = tuple([numbers.setdefault(token, len(numbers)) for token in parts[1::2]])
         literals = tuple(parts[::2])
         addresses = tuple([token for token in numbers if "/" not in token])
-        asked = self._asked_alone(parts) if "daddr " in "".join(texts) else frozenset[str]()
-        bounds = frozenset(bound for one in set(literals) if "/" in one or "-" in one for bound in bounds_named(one))
+        asked = _asked_alone(parts) if "daddr " in joined else frozenset[str]()
+        said = self._said_in(literals)
+        ends = any(word in joined for word in _ENDING)
         whole = (
-            frontend.kind, frontend.protocol, frontend.addresses, address in (self._cluster_ips or ()),
-            self._frontend_place(address, port), tuple(said), literals, tokens,
-            tuple(self._places([one for one in addresses[1:] if one not in asked] if asked else addresses[1:], bounds)),
+            frontend.kind, frontend.protocol, frontend.addresses, self._frontend_place(key, said),
+            tuple([(name, found.comment is None) for name, _, found in elements]), literals, tokens,
             tuple([(token[:3], "__" in token) for token in numbers if "/" in token]),
-            tuple([self._place_asked(one, bounds) for one in addresses if one in asked]) if asked else (),
+            tuple(said.places.of([one for one in addresses[1:] if one not in asked] if asked else addresses[1:])),
+            tuple([self._place_asked(one, said) for one in addresses if one in asked]) if asked else (),
             tuple(map(self._hairpins.get, addresses)) if self._hairpins else (),
-            tuple(self._sets_in(texts)), self._order(texts, chains),
+            tuple(self._sets_in(joined)) if "@" in joined else (),
+            self._order(texts, chains) if ends else (),
         )  # fmt: skip
         if whole not in self._numbers:
             self._numbers[whole] = None if _SPECIAL.search("\0".join(literals)) else len(self._numbers)
         number = self._numbers[whole]
-        return _ALONE if number is None else OwnForm(number, addresses, chains, tuple(elements), asked)
+        shown = tuple([name for name in chains if not name.startswith(ENDPOINT)])
+        return _ALONE if number is None else OwnForm(number, addresses, shown, elements, asked, ends)
 
-    def _walked(self, elements: Sequence[tuple[str, int, Element]]) -> tuple[list[str], tuple[str, ...]] | None:
+    def _elements(self, key: Key) -> Iterator[tuple[str, int, Element]]:
+        """Yield what the maps have of a frontend, those of ports of the node also for other addresses."""
+        for name, index in (self._index or {}).items():
+            for asked in dict.fromkeys((key, (None, *key[1:]))):
+                if asked in index:
+                    yield name, *index[asked]
+
+    def _walked(
+        self, elements: Sequence[tuple[str, int, Element]]
+    ) -> tuple[list[str], tuple[str, ...]] | None:
         """Return the texts of what elements lead to, and of their chains: what they lead to first.
 
         None where one is not there, or is not as nft writes it.
@@ -191,35 +219,38 @@ class Forms:
         for name in pending:
             if name in chains:
                 continue
-            chains[name] = None
             found = self._table.nft.chains.get(name)
             text = found.plain_text if found is not None else None
-            if text is None:
+            if text is None or found is None:
                 return None
+            chains[found.name] = None
             texts.append(_HANDLE.sub("", text) if "#" in text else text)
             pending += _LED.findall(text)
         return texts, tuple(chains)
 
-    def _asked_alone(self, parts: Sequence[str]) -> frozenset[str]:
-        """Return the addresses with which destinations are compared, and that nothing is sent to or comes from."""
-        asked: dict[bool, set[str]] = {True: set(), False: set()}
-        for before, token in zip(parts[::2], parts[1::2], strict=False):
-            asked[before.endswith("daddr ")].add(token)
-        return frozenset(asked[True] - asked[False])
+    def _said_in(self, literals: tuple[str, ...]) -> _Said:
+        """Return what is named in own rules beside what is numbered: they are the same for many frontends."""
+        if literals not in self._said:
+            bounds = addresses_in(literals)
+            if bounds not in self._among:
+                self._among[bounds] = Places(sorted(self._table.named_after_nat | bounds))
+            self._said[literals] = _Said(sorted(bounds), sorted(ports_in(literals)), self._among[bounds])
+        return self._said[literals]
 
-    def _place_asked(self, address: str, bounds: frozenset[int]) -> object:
+    def _frontend_place(self, key: Key, said: _Said) -> tuple[object, ...]:
+        """Return the place of a frontend's address and port among those that rules name, its own and those of none."""
+        address, _, port = key
+        ports = bisect_right(self._beside[1], port), bisect_right(said.ports, port)
+        return *ports, *(() if address is None else self._place_beside(address, said))
+
+    def _place_beside(self, address: int, said: _Said) -> tuple[int, int, bool]:
+        beside, own = bisect_right(self._beside[0], address), bisect_right(said.bounds, address)
+        return beside, own, address in (self._cluster_ips or ())
+
+    def _place_asked(self, address: str, said: _Said) -> object:
         """Return what of an address matters to what is compared with it: whose maps have it is the maps' alone."""
         network = parse_network(address)
-        if network is None:
-            return None
-        addresses = self._beside[0]
-        is_cluster_ip = network.value in (self._cluster_ips or ())
-        return bisect_right(addresses, network.value), is_cluster_ip, bisect_right(sorted(bounds), network.value)
-
-    def _frontend_place(self, address: int | None, port: int) -> tuple[int, int]:
-        """Return the places of an address and a port among those that rules beside services' chains name."""
-        addresses, ports = self._beside
-        return -1 if address is None else bisect_right(addresses, address), bisect_right(ports, port)
+        return None if network is None else self._place_beside(network.value, said)
 
     @cached_property
     def _beside(self) -> tuple[list[int], list[int]]:
@@ -227,16 +258,9 @@ class Forms:
         pinned = (value for key in self._table.hairpin_keys for value in (key[0], key[0] + 1))
         return sorted(addresses_in(texts).union(pinned)), sorted(ports_in(texts))
 
-    def _places(self, addresses: Sequence[str], bounds: frozenset[int]) -> list[int | None]:
-        """Return the places of addresses among all others of the table, and where some networks begin and end."""
-        if bounds not in self._among:
-            self._among[bounds] = Places(sorted(self._table.named_after_nat | bounds))
-        return self._among[bounds].of(addresses)
-
-    def _sets_in(self, texts: Iterable[str]) -> Iterator[object]:
-        """Yield what is said of the sets of clients, which are numbered in the texts: once for each."""
-        names = dict.fromkeys(name for text in texts for name in _SETS.findall(text))
-        for found in map(self._table.nft.sets.get, names):
+    def _sets_in(self, text: str) -> Iterator[object]:
+        """Yield what is said of the sets of clients, which are numbered in a text: once for each."""
+        for found in map(self._table.nft.sets.get, dict.fromkeys(_SETS.findall(text))):
             yield None if found is None else (found.head, found.elements)
 
     def _order(self, texts: Sequence[str], chains: Sequence[str]) -> tuple[int, ...]:
@@ -244,10 +268,16 @@ class Forms:
 
         The first of several rules that decide the same is told.
         """
-        ending = [name for text, name in zip(texts[1:], chains, strict=True) if _ENDING.search(text)]
+        ending = [
+            name
+            for text, name in zip(texts[1:], chains, strict=True)
+            if any(word in text for word in _ENDING)
+        ]
         lines = [self._table.nft.chains[name].line for name in ending]
         ordered = sorted(lines)
-        return tuple(ordered.index(line) for line in lines) + tuple(bisect_right(self._blocks_at, line) for line in lines)
+        return tuple(ordered.index(line) for line in lines) + tuple(
+            bisect_right(self._blocks_at, line) for line in lines
+        )
 
     @cached_property
     def _blocks_at(self) -> list[int]:
@@ -255,6 +285,14 @@ class Forms:
         table = self._table.nft
         own = (chain.line for name, chain in table.chains.items() if not is_of_service(name))
         return sorted([*own, *(found.line for found in table.sets.values() if "/" not in found.name)])
+
+
+def _asked_alone(parts: Sequence[str]) -> frozenset[str]:
+    """Return the addresses with which destinations are compared, and that nothing is sent to or comes from."""
+    found: dict[bool, set[str]] = {True: set(), False: set()}
+    for before, token in zip(parts[::2], parts[1::2], strict=False):
+        found[before.endswith("daddr ")].add(token)
+    return frozenset(found[True] - found[False])
 
 
 def _verdict_text(element: Element) -> str:

@@ -170,7 +170,9 @@ class SetParts:
     Of a destination that is known, the others of the set are not asked: none is that.
     """
 
-    def __init__(self, found: SetOrMap, make: Callable[[tuple[Expression, ...] | None], CompiledRule]) -> None:
+    def __init__(
+        self, found: SetOrMap, make: Callable[[tuple[Expression, ...] | None], CompiledRule]
+    ) -> None:
         self._found = found
         self._make = make
         self._towards: dict[Network | None, Sequence[CompiledRule]] = {}

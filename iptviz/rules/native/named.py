@@ -45,12 +45,6 @@ def ports_in(texts: Iterable[str]) -> frozenset[int]:
     return frozenset(ports)
 
 
-def bounds_named(text: str) -> tuple[int, ...]:
-    """Return where the networks and ranges of a text begin, and where they have ended; single ones are left out."""
-    found = (one.groups() for one in _ADDRESS.finditer(text))
-    return tuple(bound for groups in found if groups[1] or groups[2] for bound in _bounds(*groups))
-
-
 def _bounds(address: str, length: str | None, last: str | None) -> Iterator[int]:
     network = parse_network(f"{address}/{length}" if length else address)
     upper = parse_network(last) if last else None
@@ -62,7 +56,7 @@ def _bounds(address: str, length: str | None, last: str | None) -> Iterator[int]
 
 
 class Places:
-    """Tells the places of addresses among some, which are sorted: equal for those between which none of these lies."""
+    """Tells the places of addresses among some that are sorted: equal for those between which none of these is."""
 
     def __init__(self, cuts: Sequence[int]) -> None:
         self._cuts = cuts
