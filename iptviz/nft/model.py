@@ -313,7 +313,7 @@ class SetOrMap:
 
     @property
     def is_of_hosts(self) -> bool:
-        """Whether its elements are addresses of IPv4 alone, each spelt in the only way and with nothing beside it.
+        """Whether its elements are addresses of IPv4 alone, each spelt in the only way, nothing beside it.
 
         Of these `elements_with` finds any.
         """

@@ -26,14 +26,14 @@ Span = tuple[int, int]
 
 _HANDLE = re.compile(r"\s*#\s*handle\s+(\d{1,19})\s*\Z")
 _OF_CHAIN = re.compile(r"(?:type[ \t]|policy[ \t]|flags[ \t]|devices[ \t]*=|comment[ \t])")
-# Lines that are rules: nothing is quoted or commented on in them, and all that opens in one closes there.
-_PLAIN_RULES = re.compile(
-    r"(?:\t\t(?!(?:type|policy|flags|comment)[ \t]|devices)[^\s;#\"{}\\][^\n;#\"{}\\]*+(?:\{[^\n;#\"{}\\]*+\}[^\n;#\"{}\\]*+)*+\n)*+"
-)
-# The same with comments of rules, and their handles.
+# Rules as nft prints them, in a line each: all that opens in one closes there.
+_BEGUN = r"\t\t(?!(?:type|policy|flags|comment)[ \t]|devices)[^\s;#\"{}\\]"
+_PLAIN = r"[^\n;#\"{}\\]"
+# Nothing is quoted or commented on in them.
+_PLAIN_RULES = re.compile(rf"(?:{_BEGUN}{_PLAIN}*+(?:\{{{_PLAIN}*+\}}{_PLAIN}*+)*+\n)*+")
+# They may have comments, and handles.
 _PRINTED_RULES = re.compile(
-    r"(?:\t\t(?!(?:type|policy|flags|comment)[ \t]|devices)[^\s;#\"{}\\]"
-    r"(?:[^\n;#\"{}\\]++|\{[^\n;#\"{}\\]*+\}|\"[^\n\"\\]*+\")*+(?:# handle \d++)?\n)*+"
+    rf"(?:{_BEGUN}(?:{_PLAIN}++|\{{{_PLAIN}*+\}}|\"[^\n\"\\]*+\")*+(?:# handle \d++)?\n)*+"
 )
 _ELEMENTS = re.compile(r"(?:\A|[\s;])elements\s*=\s*\{")
 

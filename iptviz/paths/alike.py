@@ -93,7 +93,7 @@ class Alike:
         )
 
     def native_frontend(self, address: Network | None, port: int | None) -> tuple[int, int]:
-        """Return the same for one of kube-proxy's own table of nft: what is about it alone is left aside there."""
+        """Return the same for one of kube-proxy's table of nft: there what is about it alone is left aside."""
         addresses, ports = self._beside_native
         return (
             -1 if address is None else bisect_right(addresses, address.value),

@@ -18,7 +18,7 @@ from iptviz.paths.endpoints_alike import EndpointsAlike
 from iptviz.paths.surroundings import pod_networks
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import dump_rule
-from iptviz.xtables.address import parse_network
+from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -290,6 +290,11 @@ class Translation:
     def address(self, text: str) -> str:
         """Return an address of the frontend or of an endpoint of its service."""
         return self._addresses.get(text, text)
+
+    def endpoint(self, text: str) -> str:
+        """Return such an address, with its port if there is one; empty for none."""
+        address, port = split_endpoint(text) if text else ("", None)
+        return join_endpoint(self.address(address), port) if address else text
 
     def when(self, when: When) -> When:
         """Return conditions about the addresses of the frontend and its endpoints."""

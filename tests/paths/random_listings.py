@@ -29,8 +29,7 @@ def _cluster(random: Random) -> Cluster:
     services: list[Service] = []
     for kind in range(random.randint(1, 3)):
         made = _features(random)
-        for twin in range(ALIKE):
-            services.append(_service(random, made, kind, kind * ALIKE + twin))
+        services += [_service(random, made, kind, kind * ALIKE + twin) for twin in range(ALIKE)]
     return Cluster(
         tuple(services), pod_cidr=POD_CIDR, detect=random.choice(["cidr", "cidr", "prefix", "none"]),
         masquerade_all=random.random() < 0.1,

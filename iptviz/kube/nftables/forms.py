@@ -1,9 +1,9 @@
 """The form of a frontend's own rules in nftables mode: frontends of one form are answered alike.
 
-What is a frontend's own are the elements that kube-proxy's maps have of it, and the chains that these lead to. Names
-and addresses in them are numbered as they come up. All else that the table asks for are addresses, networks and ports:
-what lies between the same two of these in order is treated alike. Of a table that leads to services in another way than
-kube-proxy's, no form is known.
+What is a frontend's own are the elements that kube-proxy's maps have of it, and the chains that these lead to.
+Names and addresses in them are numbered as they come up. All else that the table asks for are addresses, networks
+and ports: what lies between the same two of these in order is treated alike. Of a table that leads to services in
+another way than kube-proxy's, no form is known.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ _SPECIAL = re.compile(r"(?: to \[?| : )\0\]?(?=[\s,}]|\Z)(?! \. )|saddr != \0|\b
 class OwnForm(NamedTuple):
     """The form of a frontend's own rules, and what stands in it: addresses, chains and elements in their order.
 
-    `number` is equal for frontends of one form, None where none is known. Chains of endpoints are left out, which are
-    many: `Forms.chains` has all. With those `asked` destinations are compared alone; to any other address
+    `number` is equal for frontends of one form, None where none is known. Chains of endpoints are left out, which
+    are many: `Forms.chains` has all. With those `asked` destinations are compared alone; to any other address
     connections are sent, or come from there. `ends`: rules of its own may end connections.
     """
 
@@ -80,7 +80,7 @@ _ALONE = OwnForm(None)
 
 
 class _Said(NamedTuple):
-    """What own rules name beside what is numbered in them, and the places of addresses among that and the table's."""
+    """What own rules name beside what is numbered in them; `places` are among that, and what the table names."""
 
     bounds: Sequence[int]
     ports: Sequence[int]
@@ -238,7 +238,7 @@ class Forms:
         return self._said[literals]
 
     def _frontend_place(self, key: Key, said: _Said) -> tuple[object, ...]:
-        """Return the place of a frontend's address and port among those that rules name, its own and those of none."""
+        """Return the place of a frontend's address and port among those that its own rules name, and others."""
         address, _, port = key
         ports = bisect_right(self._beside[1], port), bisect_right(said.ports, port)
         return *ports, *(() if address is None else self._place_beside(address, said))
@@ -248,7 +248,7 @@ class Forms:
         return beside, own, address in (self._cluster_ips or ())
 
     def _place_asked(self, address: str, said: _Said) -> object:
-        """Return what of an address matters to what is compared with it: whose maps have it is the maps' alone."""
+        """Return what matters of an address that destinations are compared with."""
         network = parse_network(address)
         return None if network is None else self._place_beside(network.value, said)
 

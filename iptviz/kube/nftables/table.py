@@ -190,7 +190,7 @@ class ProxyTable:
 
 
 def _hairpin_key(element: Element) -> tuple[int, int, int, int] | None:
-    """Return the address of an endpoint, its version of IP, the protocol and port; None for what is none's own."""
+    """Return the address of an endpoint, its version of IP, protocol and port; None for what is none."""
     parts = element.key.parts if isinstance(element.key, Concatenation) else ()
     values = [part.data for part in parts if isinstance(part, Value) and isinstance(part.data, int)]
     if len(values) != len(_HAIRPIN) or values[0] != values[1] or not isinstance(parts[0], Value):

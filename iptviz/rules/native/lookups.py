@@ -121,7 +121,8 @@ class ElementParts:
 
     def towards(self, destination: Network | None, port: int | None = None) -> Sequence[CompiledRule]:
         """Return those that may match a packet to `destination` and `port`; None is not known."""
-        wanted = destination if self._address is not None else port if self._port is not None else None
+        known = destination if self._address is not None else None
+        wanted = port if known is None and self._port is not None else known
         if wanted not in self._towards:
             rules = map(self._rule, self._elements(wanted))
             self._towards[wanted] = tuple(rule for rule in rules if rule is not None)

@@ -56,7 +56,7 @@ def _bounds(address: str, length: str | None, last: str | None) -> Iterator[int]
 
 
 class Places:
-    """Tells the places of addresses among some that are sorted: equal for those between which none of these is."""
+    """Tells the places of addresses among sorted ones: equal for those between which none of these is."""
 
     def __init__(self, cuts: Sequence[int]) -> None:
         self._cuts = cuts
