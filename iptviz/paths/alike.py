@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
-from iptviz.rules.native.named import Places
 from iptviz.xtables.address import full_mask, parse_network
 
 if TYPE_CHECKING:
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from iptviz.engine.host import Host
     from iptviz.node.listing import NftListing
     from iptviz.paths.native_alike import Cuts, NamedInListing
+    from iptviz.rules.native.named import Places
     from iptviz.xtables.address import Network
 
 _OF_SERVICES = "|".join(re.escape(name) for name in (*HASHED_CHAINS, ENDPOINT_CHAIN)).encode()
@@ -103,6 +103,8 @@ class Alike:
     @cached_property
     def native_endpoints(self) -> Places:
         """The places of addresses among those that what comes after nat tells apart, but for hairpins of nft."""
+        from iptviz.rules.native.named import Places  # dumps do without
+
         return Places(self._cuts({**_DISPATCHING, "filter": _NONE}, _native_after_nat)[0])
 
     def names(self, address: Network) -> bool:
