@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +12,7 @@ from iptviz.nft.model import Ruleset
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.intake.remark import Remark
@@ -62,6 +63,11 @@ class RuleSource(Protocol):
         """The names of the tables."""
 
 
+def tool_of(ruleset: Ruleset | None) -> str:
+    """Return what wrote a listing, with its version where that is told."""
+    return f"nft v{ruleset.version}" if ruleset and ruleset.version else "nft list ruleset"
+
+
 class NftListing:
     """The tables of a listing that packets of one family meet, but for those whose rules a dump has.
 
@@ -89,7 +95,7 @@ class NftListing:
     @property
     def tool(self) -> str:
         """What wrote it, with its version where that is told."""
-        return f"nft v{self.ruleset.version}" if self.ruleset.version else "nft list ruleset"
+        return tool_of(self.ruleset)
 
     @cached_property
     def _asked(self) -> tuple[Table, ...]:
@@ -152,10 +158,60 @@ _OPEN = {"nft-block-open", "nft-json-open"}
 
 
 class ReadListing(NamedTuple):
-    """A file of a listing, and what is in it: None where that is no table."""
+    """A file of a listing, and what is in it: None where that is no table. It is a source of rules, too."""
 
     piece: Evidence
     ruleset: Ruleset | None
+
+    @property
+    def number(self) -> int | None:
+        """No number: it is no dump."""
+        return None
+
+    @property
+    def is_excerpt(self) -> bool:
+        """Whether lines may be missing anywhere: of nft, they are at the end alone."""
+        return False
+
+    @property
+    def source(self) -> str:
+        """The file, as messages call it."""
+        return self.piece.source.name
+
+    @property
+    def family(self) -> str:
+        """Either `ipv4`, or `ipv6` where packets of that family alone meet what is in it."""
+        met = {table.family for table in self._tables}
+        return "ipv6" if "ip6" in met and "ip" not in met else "ipv4"
+
+    @property
+    def tool(self) -> str:
+        """What wrote it, with its version where that is told."""
+        return tool_of(self.ruleset)
+
+    @property
+    def backend(self) -> str:
+        """Always `nf_tables`."""
+        return "nf_tables"
+
+    @property
+    def complete(self) -> bool:
+        """Whether it shows all tables, none of them cut."""
+        return self.ruleset is not None and not self.open_at and not self.piece.partial
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables by family and name, as in `ip kube-proxy`."""
+        return tuple(f"{table.family} {table.name}" for table in self._tables)
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules there are."""
+        return sum(len(chain.rules) for table in self._tables for chain in table.chains.values())
+
+    @property
+    def _tables(self) -> tuple[Table, ...]:
+        return () if self.ruleset is None else tuple(self.ruleset.tables.values())
 
     @property
     def open_at(self) -> tuple[Remark, ...]:
@@ -181,17 +237,26 @@ def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
     return tuple(found)
 
 
+def chosen(listings: Iterable[ReadListing]) -> list[tuple[Evidence, Ruleset]]:
+    """Return the listing that tells of all tables, or else those that tell of some, each with what is in it.
+
+    Text goes before JSON, which hides more.
+    """
+    own = [(one.piece, one.ruleset) for one in listings if one.ruleset is not None]
+    own.sort(key=lambda one: one[1].form == "json")
+    whole = [one for one in own if not one[0].partial]
+    return whole[:1] or own
+
+
 def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dump]) -> NftListing | None:
     """Return the tables that listings of a node show, as far as packets of a family meet them; None for none.
 
     One that shows all tables goes before those that show some. What a dump of iptables-nft has is
     not asked again.
     """
-    own = [(one.piece, one.ruleset) for one in listings if one.ruleset is not None]
-    whole = [one for one in own if not one[0].partial]
     found: Ruleset | None = None
     name = ""
-    for piece, ruleset in whole[:1] or own:
+    for piece, ruleset in chosen(listings):
         if found is None:
             found, name = ruleset, piece.source.name
         else:
@@ -219,3 +284,72 @@ def _joined(one: Ruleset, other: Ruleset) -> Ruleset:
     joined.remarks = [*one.remarks, *other.remarks]
     joined.notes = [*one.notes, *other.notes]
     return joined
+
+
+_JSON = b"{"
+
+
+def _telling(pieces: Iterable[Evidence]) -> list[Evidence]:
+    """Return the listings of a node that tell most: one that shows all tables, be it text, which hides less."""
+    own = [piece for piece in pieces if piece.kind == "nft" and piece.namespace is None]
+    whole = sorted((piece for piece in own if not piece.partial), key=_is_json)
+    return whole[:1] or sorted(own, key=_is_json)
+
+
+def _is_json(piece: Evidence) -> bool:
+    section = piece.section
+    return piece.source.data[section.start : section.end].lstrip().startswith(_JSON)
+
+
+# --- the tables of iptables-nft ------------------------------------------------------------------------------
+
+_OF_IPTABLES = re.compile(
+    r"\btable ip6? (?:filter|nat|mangle|raw|security)\b|\"name\":\s*\"(?:filter|nat|mangle|raw|security)\""
+)
+
+
+def dumps_of_listings(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> list[Dump]:
+    """Return dumps of the tables of iptables-nft that listings show.
+
+    Where a node has a dump of these tables of a family, nothing is made of a listing; one that does not tell its
+    backend may be one.
+    """
+    groups: dict[object, list[Evidence]] = {}
+    for piece in evidence:
+        if piece.kind == "nft":
+            folder = piece.source.inside.rpartition("/")[0]
+            groups.setdefault(piece.node or (piece.source.bundle, folder), []).append(piece)
+    found: list[Dump] = []
+    for pieces in groups.values():
+        for piece in _telling(pieces):
+            families = [
+                family for family in FAMILIES if not any(_shows(dump, piece, family) for dump in dumps)
+            ]
+            found += _dumps_in(piece, families) if families else ()
+    return found
+
+
+def _shows(dump: Dump, piece: Evidence, family: str) -> bool:
+    """Whether a dump may be of the node of a listing, and of the tables that iptables-nft made there."""
+    return (
+        dump.family == family
+        and dump.backend != "legacy"
+        and dump.namespace is None
+        and (None in {dump.node, piece.node} or dump.node == piece.node)
+    )
+
+
+def _dumps_in(piece: Evidence, families: Sequence[str]) -> Iterator[Dump]:
+    from iptviz.errors import NothingError
+    from iptviz.iptables_nft.dumps import Placed, dumps_in
+    from iptviz.nft.read import read_ruleset
+
+    text = piece.file.text
+    if _OF_IPTABLES.search(text) is None:
+        return
+    try:
+        ruleset = read_ruleset(text.encode(), piece.source.name)
+    except NothingError:
+        return
+    of_chain = " chain " in f" {piece.command} "
+    yield from dumps_in(ruleset, Placed(piece.source, piece.node, of_chain), families)
