@@ -256,7 +256,8 @@ def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dum
     """
     found: Ruleset | None = None
     name = ""
-    for piece, ruleset in chosen(listings):
+    taken = chosen(listings)
+    for piece, ruleset in taken:
         if found is None:
             found, name = ruleset, piece.source.name
         else:
@@ -273,7 +274,7 @@ def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dum
         for chain in table.chains
     ]
     listing = NftListing(found, name, family, elsewhere)
-    listing.is_one_text = len(whole[:1] or own) == 1
+    listing.is_one_text = len(taken) == 1
     return listing if listing.tables else None
 
 

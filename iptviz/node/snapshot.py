@@ -135,7 +135,7 @@ class Snapshot:
     def _readings(self, kind: str) -> Iterator[Any]:
         from iptviz.node.evidence import READERS, tables_there  # what a dump alone does not need
 
-        if kind == "nft" and self.shows_nft:  # which are read as a whole besides
+        if kind == "nft":  # which are read as a whole besides
             found = (one for one in self.listings if one.piece.is_whole)
             yield from (tables_there(one.ruleset) for one in found if one.ruleset is not None)
             return
