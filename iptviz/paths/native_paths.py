@@ -113,8 +113,11 @@ class NativeTranslation(Translation):
         return _at(by._replace(chain=chain), rule.comment, self._named.rule(chain, by.number))
 
     def _assumption(self, assumption: Assumption) -> Assumption:
-        """Return a condition, in which also sets of clients may be named."""
+        """Return a condition, in which also sets of clients may be named, and lines."""
         told = super()._assumption(assumption)
+        since = told.condition.since
+        if since is not None:
+            told = told._replace(condition=told.condition._replace(since=self._named.lines.get(since, since)))
         value = told.condition.value
         if "/" not in value or "@" not in value:
             return told

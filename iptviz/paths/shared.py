@@ -317,4 +317,5 @@ class Translation:
 
 _NAMING = {"endpoint-local", "source-cidr", "destination-cidr", "local"}
 """Kinds of conditions whose values may be addresses of the service's own."""
-_ADDRESS = re.compile(r"[0-9a-fA-F:]*[.:][0-9a-fA-F.:]+")
+# A single address, and no end of a range: what begins a network may be an address of the service's, too.
+_ADDRESS = re.compile(r"(?<![\w.:-])[0-9a-fA-F:]*[.:][0-9a-fA-F.:]++(?!-|/(?!(?:32|128)(?!\d)))")

@@ -41,6 +41,13 @@ class Renaming:
         return dict(zip(forms.chains(self._of), forms.chains(self._to), strict=True))
 
     @cached_property
+    def lines(self) -> Mapping[int, int]:
+        """The same of the lines of the rules in their chains."""
+        chains = self._table.nft.chains
+        pairs = ((chains[own].rules, chains[other].rules) for own, other in self.chains.items())
+        return {rule.line: same.line for those in pairs for rule, same in zip(*those, strict=True)}
+
+    @cached_property
     def elements(self) -> list[tuple[NftPlace, NftPlace]]:
         """The same of the places of their elements."""
         pairs = zip(self._of.elements, self._to.elements, strict=True)
