@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from iptviz.node.snapshot import Snapshot
 
 FIRST = int(os.environ.get("IPTVIZ_FIRST_SEED", "0"))
-COUNT = int(os.environ.get("IPTVIZ_LISTINGS", "40"))
+COUNT = int(os.environ.get("IPTVIZ_LISTINGS", "12"))
 FOLLOWED = 8
 """Of a listing so many frontends at most are followed one by one."""
 
