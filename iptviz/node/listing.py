@@ -304,8 +304,10 @@ def _is_json(piece: Evidence) -> bool:
 
 # --- the tables of iptables-nft ------------------------------------------------------------------------------
 
-_OF_IPTABLES = re.compile(
-    r"\btable ip6? (?:filter|nat|mangle|raw|security)\b|\"name\":\s*\"(?:filter|nat|mangle|raw|security)\""
+# Each begins with a word of its own: such are searched for fast.
+_OF_IPTABLES = (
+    re.compile(rb"table ip6? (?:filter|nat|mangle|raw|security)\b"),
+    re.compile(rb"\"name\":\s*\"(?:filter|nat|mangle|raw|security)\""),
 )
 
 
@@ -345,11 +347,11 @@ def _dumps_in(piece: Evidence, families: Sequence[str]) -> Iterator[Dump]:
     from iptviz.iptables_nft.dumps import Placed, dumps_in
     from iptviz.nft.read import read_ruleset
 
-    text = piece.file.text
-    if _OF_IPTABLES.search(text) is None:
+    data = piece.data
+    if not any(pattern.search(data) for pattern in _OF_IPTABLES):
         return
     try:
-        ruleset = read_ruleset(text.encode(), piece.source.name)
+        ruleset = read_ruleset(data, piece.source.name)
     except NothingError:
         return
     of_chain = " chain " in f" {piece.command} "

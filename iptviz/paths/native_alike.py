@@ -28,7 +28,9 @@ class NamedInListing:
     def is_known(self) -> bool:
         """Whether nothing but what is named tells addresses apart."""
         tables = self._listing.tables.values() if self._listing is not None else ()
-        return all(table.line > 0 for table in tables) and (self._own is None or forms_of(self._own).is_known)
+        return all(table.line > 0 for table in tables) and (
+            self._own is None or forms_of(self._own).is_led_by_maps
+        )
 
     @cached_property
     def everywhere(self) -> Cuts:

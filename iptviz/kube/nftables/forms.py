@@ -48,6 +48,7 @@ _PARTS = re.compile(
 """What is numbered: names of chains and sets, and single addresses."""
 
 _LED = re.compile(r"\b(?:goto|jump) ([^\s\"{},;]+/[^\s\"{},;]*)")
+_DISPATCHED = re.compile(rf"\b(?:jump|goto) {DISPATCHER}\b")
 _SETS = re.compile(r"@(affinity-[^\s\"{},;]+)")
 _HANDLE = re.compile(r" # handle \d+$", re.MULTILINE)
 _ENDING = ("drop", "reject", "queue", "tproxy", "synproxy")
@@ -102,7 +103,7 @@ class Forms:
         place = frontend.rule
         if place not in self._known:
             key = _key_of(place.element) if isinstance(place, NftPlace) and place.element else None
-            known = self.is_known and key is not None and key not in self._shadowed
+            known = self._is_known and key is not None and key not in self._shadowed
             self._known[place] = self._form(frontend, key) if known and key else _ALONE
         return self._known[place]
 
@@ -114,17 +115,20 @@ class Forms:
     # --- what has to be so ------------------------------------------------------------------------------------
 
     @cached_property
-    def is_known(self) -> bool:
-        """Whether the table leads to services' chains by its maps alone, which have single keys."""
-        text = self._table.texts_beside_services
-        dispatched = [name for name, words in text if re.search(rf"\b(?:jump|goto) {DISPATCHER}\b", words)]
+    def is_led_by_maps(self) -> bool:
+        """Whether the table leads to services' chains by its maps alone, and asks these before nat."""
+        texts = self._table.texts_beside_services
+        dispatched = {name for name, text in texts if _DISPATCHED.search(text)}
+        led = any(_LED.search(text) or _SETS.search(text) for _, text in texts)
+        return self._table.is_text and not led and dispatched <= set(HOOKS)
+
+    @cached_property
+    def _is_known(self) -> bool:
+        """Whether that is so, and what the maps have of each frontend has a key of its own."""
+        beside = (self._table.nft.sets.get(name) for name in _BESIDE)
         return (
-            self._table.is_text
-            and all(not _LED.search(words) and not _SETS.search(words) for _, words in text)
-            and set(dispatched) <= set(HOOKS)
-            and not any(
-                name in self._table.nft.sets and self._table.nft.sets[name].has_elements for name in _BESIDE
-            )
+            self.is_led_by_maps
+            and not any(found is not None and found.has_elements for found in beside)
             and self._index is not None
             and self._cluster_ips is not None
         )
