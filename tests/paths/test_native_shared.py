@@ -69,3 +69,41 @@ def test_services_that_differ_in_nothing_have_one_form(shape: str) -> None:
     frontends = [answer.frontend for port in native_ports(table) for answer in port.answers]
     assert len({forms_of(table).of(one).number for one in frontends}) == 2  # a cluster IP and a node port
     check(text, Random(1))
+
+
+def planted(text: str, chain: str, rule: str) -> str:
+    head = f"\tchain {chain} {{\n"
+    assert head in text
+    return text.replace(head, f"{head}\t\t{rule}\n", 1)
+
+
+ABOUT_ONE = {
+    "a rule before services": ("services", "ip daddr 10.96.1.2 accept"),
+    "a rule that drops": ("filter-forward", "ip daddr 10.128.1.5 drop"),
+    "a network that ends among endpoints": ("filter-forward", "ip daddr 10.128.1.0/30 drop"),
+    "one that sends to endpoints": ("filter-forward", "ip saddr 10.128.1.4 drop"),
+}
+
+
+@pytest.mark.parametrize("about", ABOUT_ONE)
+def test_who_is_told_apart_by_a_rule_is_told_so(about: str) -> None:
+    text = listed(Node(numbered(6, 2, local=1)), "1.36")
+    chain, rule = ABOUT_ONE[about]
+    if chain == "filter-forward":
+        text += f"table ip other {{\n\tchain all {{\n\t\ttype filter hook forward priority 5; policy accept;\n\t\t{rule}\n\t}}\n}}\n"
+    else:
+        text = planted(text, chain, rule)
+    node, found, table = of_text(text)
+    ports = native_ports(table)
+    fares = reached_at(found, ports, evidence_of(node, "ipv4", Beside()))
+    assert len({each[0].fares for each in fares}) > 1
+    check(text, Random(2))
+
+
+def test_an_endpoint_with_a_hairpin_of_its_own_is_told_apart() -> None:
+    text = listed(Node(numbered(3, 2, local=1)), "1.36")
+    text = text.replace("10.128.1.2 . 10.128.1.2 . tcp . 8080,\n\t\t\t     ", "", 1)
+    _, _, table = of_text(text)
+    forms = {forms_of(table).of(port.answers[0].frontend).number for port in native_ports(table)}
+    assert len(forms) == 2
+    check(text, Random(3))
