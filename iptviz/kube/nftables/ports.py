@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import FrontendOutcome
     from iptviz.kube.service import ServiceTrace
 
-_NOT_TOLD = "external-ip"
-"""What a map does not tell from a load balancer's address."""
-
 
 def native_ports(table: ProxyTable) -> list[ServicePort]:
     """Return every service port, in the order in which the maps first speak of them."""
@@ -60,7 +57,7 @@ def _key(frontend: Frontend) -> tuple[str, ...]:
 
 
 def _port(table: ProxyTable, frontends: Frontends, of_port: list[Frontend]) -> ServicePort:
-    answers = [answer_of(trace_frontend(table, one)) for one in of_port]
+    answers = [answer_of(trace_frontend(table, one), kind_told=frontends.tells_kind(one)) for one in of_port]
     answers.sort(key=lambda answer: FRONTEND_KINDS.index(answer.frontend.kind))
     ranges = (frontends.source_ranges(one) for one in of_port if one.kind == "load-balancer-ip")
     return ServicePort(
@@ -72,17 +69,15 @@ def _port(table: ProxyTable, frontends: Frontends, of_port: list[Frontend]) -> S
     )
 
 
-def answer_of(trace: ServiceTrace) -> FrontendAnswer:
-    """Return the engine's answer in few words."""
+def answer_of(trace: ServiceTrace, *, kind_told: bool) -> FrontendAnswer:
+    """Return the engine's answer in few words; `kind_told`: the table tells of which kind the frontend is."""
     usual = trace.usual
     differs = len(set(map(_shares_of, trace.outcomes))) > 1
     return FrontendAnswer(
         frontend=trace.frontend,
         service=trace.service,
         chain=trace.chain if trace.chains else None,
-        endpoints=tuple(
-            dict.fromkeys(EndpointForm(end.address, end.port, end.share) for end in usual.endpoints)
-        ),
+        endpoints=tuple(EndpointForm(end.address, end.port, end.share) for end in usual.endpoints),
         leftover=usual.leftover,
         verdict=usual.verdict,
         affinity=trace.affinity_seconds,
@@ -92,7 +87,7 @@ def answer_of(trace: ServiceTrace) -> FrontendAnswer:
         by_policy=trace.by_policy,
         rounded=trace.rounded,
         elsewhere=tuple(dict.fromkeys(end.address for one in trace.outcomes for end in one.endpoints)),
-        kind_untold=trace.frontend.kind == _NOT_TOLD,
+        kind_untold=not kind_told,
     )
 
 

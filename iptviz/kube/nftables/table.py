@@ -33,6 +33,9 @@ CLUSTER_IPS, NODE_PORT_IPS = "cluster-ips", "nodeport-ips"
 HAIRPINS = "hairpin-connections"
 """Its maps and sets."""
 
+ASKED_FOR_RANGES, ADMITTED = (SOURCE_RANGES, "firewall"), "firewall-allow"
+"""What has the addresses of load balancers with source ranges, the set of 1.29 last; and who may come there."""
+
 
 class AskedMap(NamedTuple):
     """A map, and the rule that looks packets up in it."""
