@@ -53,6 +53,7 @@ CATALOGUES = (
     "counters",
     "counting",
     "comparing",
+    "modes",
     "packet",
     "graph",
     "pseudonyms",

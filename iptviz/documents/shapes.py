@@ -34,17 +34,15 @@ MOST_EVIDENCE = 20
 def source_shape(source: RuleSource, *, complete: bool) -> Shape:
     """Return the shape `dump` of a dump, or of a listing of nft."""
     from iptviz.dump.model import Dump
-    from iptviz.node.listing import NftListing
 
     if isinstance(source, Dump):
         return dump_shape(source, complete=complete)
-    mode = mode_of_listing(source) if isinstance(source, NftListing) else None
     return {
         "source": source.source,
         "family": source.family,
         "tool": source.tool,
         "backend": source.backend,
-        "mode": None if mode is None else mode.name,
+        "mode": source_mode_shape(source),
         "tables": list(source.tables),
         "rules": source.rule_count,
         "complete": complete,
@@ -71,6 +69,17 @@ def mode_shape(dump: Dump) -> str | None:
     """Return how the node's services are kept, as far as the dump tells: null where it does not."""
     name = mode_of(dump).name
     return name if name in PROXY_MODES else None
+
+
+def source_mode_shape(source: RuleSource) -> str | None:
+    """Return the same of a dump, or of a listing of nft."""
+    from iptviz.dump.model import Dump
+    from iptviz.node.listing import NftListing
+
+    if isinstance(source, Dump):
+        return mode_shape(source)
+    mode = mode_of_listing(source) if isinstance(source, NftListing) else None
+    return None if mode is None else mode.name
 
 
 def several_shape(node: Snapshot | None) -> Shape:

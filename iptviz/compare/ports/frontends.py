@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from iptviz.compare.ports.form import EndpointForm, FrontendForm, Untold
     from iptviz.compare.ports.shares import Endpoints
     from iptviz.dump.table import Table
+    from iptviz.kube.outcome import Needs
 
 
 class FrontendPair(NamedTuple):
@@ -200,8 +201,16 @@ def _leftovers_differ(pair: FrontendPair) -> bool:
 
 
 def _marks(form: FrontendForm) -> frozenset[object]:
-    """Return when connections are masqueraded, in whatever order the rules say so."""
-    return frozenset(map(when_key, form.masquerade or ()))
+    """Return when connections are masqueraded, in whatever order the rules say so.
+
+    Under a policy Local those of the node itself are, whom some rules part from clients outside, and some do not.
+    """
+    marks = form.masquerade or ()
+    return frozenset(when_key(needs) for needs in marks if not (form.local_only and _is_of_node(needs)))
+
+
+def _is_of_node(needs: Needs) -> bool:
+    return [need.condition.kind for need in needs] == ["source-type"]
 
 
 def _is_asked_for(form: FrontendForm) -> bool:
