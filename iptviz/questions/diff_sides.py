@@ -87,6 +87,8 @@ def _listed(node: Snapshot, listing: NftListing, asked: Asked, progress: Progres
 
     progress("reading services", 0.0)
     ports = tuple(port for port in ports_in(listing) if asked.namespace in {None, port.service.namespace})
+    if not ports:
+        return ()
     evidence = evidence_of(node, listing.family, Beside())
     followed = stepwise(ports, FOLLOWING, progress, READING, CHECKING)
     return forms_at(ports, reached_at(listing, followed, evidence, by_decider=True))

@@ -201,12 +201,10 @@ class _Tables:
             rules += self._elements(name, old, new)
         kind = _kind(old, new)
         word = "map" if either is not None and either.is_map else "set"
-        explained = bool(rules) and all(rule.explained for rule in rules)
         if kind == "changed" and not rules:
             return None
         return ChainChange(
             self._name.name, f"{word} {name}", kind, _line(old), _line(new), None, None, tuple(rules),
-            inert=False, unlisted=len(rules) if explained else None,
         )  # fmt: skip
 
     def _elements(self, name: str, old: SetOrMap | None, new: SetOrMap | None) -> Iterator[RuleChange]:
