@@ -224,11 +224,11 @@ def test_where_the_nft_ruleset_has_the_services_it_is_not_asked_for(tmp_path: Pa
     assert first.startswith(
         "note: kube-proxy runs in nftables mode: the given nft ruleset has its table (nft ip kube"
     )
-    assert "iptviz does not read that" in first
+    assert "The services in it were not checked" in first
     assert "ask nft" not in done.stdout
-    assert re.search("^Not checked +tables .*: nft ip kube-proxy$", done.stdout, re.MULTILINE)
+    assert re.search("^Checked .*; services in tables of nft were not checked$", done.stdout, re.MULTILINE)
     document = json.loads(run("fixtures/no-services/flushed-nat.rules", str(ruleset), "--json").stdout)
-    assert (document["unseen"], document["assumed"]) == (["nft ip kube-proxy"], [])
+    assert (document["unseen"], document["assumed"]) == ([], [])
 
 
 def test_tables_of_the_node_that_no_dump_shows_are_assumed_to_do_nothing(tmp_path: Path) -> None:

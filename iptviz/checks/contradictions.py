@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.finding import diagnosis, found
+from iptviz.checks.finding import Evidence, diagnosis, found
 from iptviz.checks.wording import and_more
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
-from iptviz.kube.families import POSTROUTING, SERVICES
+from iptviz.kube.families import ENTRY_CHAINS, POSTROUTING, SERVICE_CHAINS, SERVICES
 from iptviz.kube.frontends import frontend_of
+from iptviz.kube.preempt import HOOKS
 from iptviz.kube.synced import dispatching, nftables_mode
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import dump_rule
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
+    from iptviz.kube.nftables.own import OwnTable
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.nft.model import Chain
+    from iptviz.nft.model import Rule as NftRule
+    from iptviz.nft.model import Table as NftTable
+    from iptviz.node.snapshot import Snapshot
     from iptviz.paths.fares import Reached
 
 _NAMED = 3
@@ -109,13 +115,79 @@ def _two_modes(node: Examined, nat: Table) -> Iterator[Finding]:
         (rule for chain in (SERVICES, POSTROUTING) for rule in nat.rules_with("--match-set KUBE-", chain)),
         None,
     )
-    in_nft = nftables_mode(node.dump, node.node.tables_beyond(node.dump.family))
-    if by_set is None and not in_nft:
-        return
+    by_nft = _with_services(node.node, node.dump.family)
+    unread = not node.node.listings and nftables_mode(node.dump, node.node.tables_beyond(node.dump.family))
     own = dispatching(nat)
-    if own is not None:
-        rules = [own] if by_set is None else [own, by_set]
-        yield found(both_modes, rules, line=own.line, mode="nftables" if by_set is None else "ipvs")
+    if own is None:
+        return
+    if by_set is not None:
+        yield found(both_modes, [own, by_set], line=own.line, mode="ipvs", order="")
+    elif by_nft is not None or unread:
+        other = [_place(by_nft)] if by_nft else []
+        order = _order(by_nft.table) if by_nft else ""
+        yield found(both_modes, [own, *other], line=own.line, mode="nftables", order=order)
+
+
+def check_listings(node: Snapshot) -> Iterator[Finding]:
+    """Yield that tables of iptables-nft lead to services, too, where no dump shows these."""
+    from iptviz.kube.nftables.own import has_services, own_tables
+
+    for own in own_tables(node.listings):
+        ruleset = own.listing.ruleset
+        shown = any(dump.family == own.family and "nat" in dump.tables for dump in node.dumps)
+        nat = ruleset.table(own.table.family, "nat") if ruleset and not shown else None
+        rule = _leading_in(nat) if nat and has_services(own.table) else None
+        if rule is not None:
+            leading = Evidence(rule.line, rule.text, own.listing.piece.source.name)
+            yield found(both_modes, [leading, _place(own)], mode="nftables", order=_order(own.table))
+
+
+def _with_services(node: Snapshot, family: str) -> OwnTable | None:
+    """Return kube-proxy's table of nft for a family, where it has services."""
+    if not node.listings:
+        return None
+    from iptviz.kube.nftables.own import has_services, own_tables  # what dumps alone do not need
+
+    tables = (own for own in own_tables(node.listings) if own.family == family)
+    return next((own for own in tables if has_services(own.table)), None)
+
+
+def _place(own: OwnTable) -> Evidence:
+    return Evidence(own.table.line, f"table {own.name} {{", own.listing.piece.source.name)
+
+
+def _leading_in(nat: NftTable) -> NftRule | None:
+    """Return the rule of KUBE-SERVICES that leads to a chain of a service, where a hook of nat leads there."""
+    hooks = (nat.chains.get(hook) for hook in HOOKS)
+    if SERVICES not in nat.chains or not any(hook and _leads(hook, SERVICES) for hook in hooks):
+        return None
+    return _leads(nat.chains[SERVICES], *SERVICE_CHAINS, *ENTRY_CHAINS)
+
+
+def _leads(chain: Chain, *beginnings: str) -> NftRule | None:
+    """Return the first rule of a chain that leads to one of a name that begins so."""
+    from iptviz.nft.counting import Verdict  # what a dump alone does not need
+
+    for rule in chain.rules:
+        if any(isinstance(one, Verdict) and one.chain.startswith(beginnings) for one in rule.statements):
+            return rule
+    return None
+
+
+_IPTABLES = -100
+"""The priority of nat PREROUTING and OUTPUT of iptables."""
+
+
+def _order(table: NftTable) -> str:
+    """Return which mode is asked first: `nftables`, `iptables`, or `untold` where both have one priority."""
+    bases = [chain.base for chain in table.chains.values() if chain.base and chain.base.type == "nat"]
+    asked = {base.priority for base in bases if base.hook in {"prerouting", "output"}}
+    if not asked or None in asked:
+        return ""
+    first = {(priority or 0) < _IPTABLES for priority in asked}
+    if _IPTABLES in asked or len(first) > 1:
+        return "untold"
+    return "nftables" if first == {True} else "iptables"
 
 
 # --- the words -------------------------------------------------------------------------------------------------
@@ -123,6 +195,12 @@ def _two_modes(node: Examined, nat: Table) -> Iterator[Finding]:
 _MODES = {
     "ipvs": "rules of its IPVS mode (--match-set KUBE-...) are in nat, too",
     "nftables": "its nftables mode has a table kube-proxy, too",
+}
+_ORDERS = {
+    "": "",
+    "untold": "; both are asked at one priority (-100), and no dump shows which is asked first",
+    "nftables": "; the table is asked first, by its priority",
+    "iptables": "; iptables is asked first, by its priority",
 }
 
 
@@ -164,15 +242,17 @@ def mixed_sync(*, names: tuple[str, ...], count: int) -> str:
 
 
 @diagnosis("critical")
-def both_modes(*, mode: str) -> str:
+def both_modes(*, mode: str, order: str) -> str:
     """Rules of two of kube-proxy's modes act on one node.
 
     Those of the iptables mode lead connections to services, and those of the IPVS or nftables mode are there.
 
     Why: Only one of them is kept up to date. What the old mode rewrites goes to endpoints that may be gone, and
-    what it refuses is refused, whatever the new one says.
+    what it refuses is refused, whatever the new one says. Of two rule sets in nat the first one that rewrites a
+    connection decides; at one priority that is the one that was registered last, which no dump shows.
 
     Do: Find out which mode kube-proxy runs in (its log, or the mode in its ConfigMap), and whether two
     kube-proxies run. Then drain and reboot the node, or stop kube-proxy and run kube-proxy --cleanup.
     """
-    return f"rules of kube-proxy's iptables mode lead connections to services, and {_MODES[mode]}"
+    both = f"rules of kube-proxy's iptables mode lead connections to services, and {_MODES[mode]}"
+    return f"{both}{_ORDERS[order]}"

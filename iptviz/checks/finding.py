@@ -24,10 +24,14 @@ CERTAIN, IF_COMPLETE = "certain", "if-complete"
 
 
 class Evidence(NamedTuple):
-    """A line of the dump (counted from 1), and the rule that stands there; empty where it is no rule."""
+    """A line of the dump (counted from 1), and the rule that stands there; empty where it is no rule.
+
+    `source` is another file of the node where it stands in that; the line is 0 where that has none, as JSON.
+    """
 
     line: int
     text: str
+    source: str = ""
 
 
 class Finding(NamedTuple):
@@ -226,7 +230,7 @@ def found(
     `complete` says whether the dump lacks nothing; `values` are those that its sentence is made from.
     """
     severity = what.severity if isinstance(what.severity, str) else what.severity[state]
-    evidence = tuple(Evidence(rule.line, rule.text) for rule in rules)
+    evidence = tuple(rule if isinstance(rule, Evidence) else Evidence(rule.line, rule.text) for rule in rules)
     certainty = IF_COMPLETE if what.absence and not complete else CERTAIN
     named = service if service is not None and service.name else None
     return Finding(

@@ -157,6 +157,11 @@ def _made_from_commands(*, count: int) -> str:
     return f"built from {what}, each run once; the rules before them are unknown"
 
 
+def _hidden(*, count: int) -> str:
+    rules = "1 rule" if count == 1 else f"{count:,} rules"
+    return f"nft only names matches or targets (xt) of {rules}: what they ask or do is in iptables-save alone"
+
+
 def _places(notes: Sequence[LineNote], count: int) -> str:
     places = [note.places() for note in notes]
     shown = ", ".join([*places[:_MOST_PLACES], *(["..."] if len(places) > _MOST_PLACES else [])])
@@ -204,6 +209,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "grep-colours": "colour codes of grep removed",
     "nft-block-open": "the end of {kind} {name} is missing: the listing may be cut there",
     "nft-json-open": "the JSON of nft has no end: it may be cut there",
+    "nft-hides-matches": _hidden,
     "lines-left-out": _lines_left_out,
     "lines-repaired": _lines_repaired,
 }

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
+    from iptviz.node.snapshot import Snapshot
 
 CATALOGUES = (
     "ports",
     "reading",
     "unprinted",
     "sync",
+    "nft_tables",
     "contradictions",
     "backends",
     "refused",
@@ -87,22 +89,28 @@ EXPLAINING = ("unprinted", "sync")
 """Those whose findings befall all service ports, and explain what is found of a few."""
 
 
+OF_LISTINGS = ("nft-listing-empty", "nft-table-flushed", "nft-skeleton-only", "both-modes")
+"""Ids of what is looked for in listings of nft; all else takes a dump."""
+
+
 class Catalogue(NamedTuple):
     """What a module holds: its diagnoses by id, the sentences of its remarks, and its check of a node.
 
     Remarks are `REMARKS` and the check `check` in the module; any may be missing. `check_rest` is asked when all
-    checks have found what they find, and is given that: it finds what none of them tells.
+    checks have found what they find, and is given that: it finds what none of them tells. `check_listings` sees
+    what nft lists of a node, whether there are dumps beside that or not.
     """
 
     diagnoses: Mapping[str, Diagnosis]
     remarks: Mapping[str, str | Callable[..., str]]
     check: Callable[[Examined], Iterator[Finding]] | None
     check_rest: Callable[[Examined, Sequence[Finding]], Iterator[Finding]] | None = None
+    check_listings: Callable[[Snapshot], Iterator[Finding]] | None = None
 
     @property
     def looks(self) -> bool:
         """Whether it looks for something in a node."""
-        return self.check is not None or self.check_rest is not None
+        return any((self.check, self.check_rest, self.check_listings))
 
 
 @cache
@@ -110,7 +118,8 @@ def catalogue(name: str) -> Catalogue:
     """Return a catalogue, imported when somebody asks for it: an answer with nothing to say waits for none."""
     held = vars(import_module(f"iptviz.checks.{name}"))
     diagnoses = {value.id: value for value in held.values() if isinstance(value, Diagnosis)}
-    return Catalogue(diagnoses, held.get("REMARKS", {}), held.get("check"), held.get("check_rest"))
+    looking = (held.get(name) for name in ("check", "check_rest", "check_listings"))
+    return Catalogue(diagnoses, held.get("REMARKS", {}), *looking)
 
 
 def _likeliest_first() -> list[str]:
@@ -175,6 +184,14 @@ def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[
     found += [finding for one in asked if one.check_rest for finding in one.check_rest(node, tuple(found))]
     found = [_unproven(one, node.dump) for one in found] if node.dump.is_excerpt else found
     return told_once((finding, known[finding.id]) for finding in found)
+
+
+def examine_listings(node: Snapshot) -> Iterator[Finding]:
+    """Yield what checks find in what nft lists of a node."""
+    if node.listings:
+        for held in map(catalogue, CATALOGUES):
+            if held.check_listings:
+                yield from held.check_listings(node)
 
 
 _WITHIN_CHAINS = {"uneven-shares"}

@@ -5,32 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.cli.run import Meant, load_node
-from iptviz.errors import DumpError, OutputError
-from iptviz.progress import nobody
+from iptviz.errors import OutputError
 from iptviz.records import NamedTuple
 from iptviz.redact.named import NODE_FILES, Named
 from iptviz.source.size import read_size
 from iptviz.supplied.files import Supplied, Unread, read_file
-from iptviz.terminal import say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from iptviz.cli.options import Options
     from iptviz.cluster.api import ApiCluster
-    from iptviz.dump.model import Dump
     from iptviz.node.snapshot import Snapshot
     from iptviz.progress import Progress
-    from iptviz.questions.sources import SourcesResult
-    from iptviz.redact.dump import Redactor
-    from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
-
-_KEYS = 8
-"""So many random keys are tried until no pseudonym is an address of the dump, which would look like a leak."""
-
-_FEW = 10_000
-"""Among more addresses than that, some pseudonyms are addresses of others with nearly every key."""
 
 
 def check_named(named: Mapping[str, Named | None]) -> None:
@@ -115,6 +103,7 @@ def _in_pseudonyms(
     found: Mapping[str, Any], named: Mapping[str, Named | None], options: Options, progress: Progress
 ) -> dict[str, Any]:
     """Return all arguments, files read, in the pseudonyms of the dump; the mapping is kept with them."""
+    from iptviz.cli.redacting import keep, redacted_node
     from iptviz.redact.lock import locked
     from iptviz.redact.snapshot import hidden, texts_beside
     from iptviz.redact.translate import translated
@@ -131,24 +120,24 @@ def _in_pseudonyms(
     (node,) = of(Named.DUMP, Named.DUMPS)
     beside += texts_beside(node)
     for older in of(Named.OLDER_DUMP):
-        beside += [bytes(older.dump).decode(errors="replace"), *texts_beside(older)]
+        beside += [*(bytes(dump).decode(errors="replace") for dump in older.dumps[:1]), *texts_beside(older)]
     with locked(options.mapping):
-        redactor, text = _redacted(
-            node.dump,
+        pseudonyms, text = redacted_node(
+            node,
             options,
             candidates=_candidates(of(Named.CLUSTER), of(Named.SERVICES)),
             beside=beside,
             form_told=True,
             progress=progress,
         )
-        redactor.pods = _pod_names(node, of(Named.PODS_FILE))
+        pseudonyms.pods = _pod_names(node, of(Named.PODS_FILE))
         arguments = {
-            name: hidden(node, redactor, text)
+            name: hidden(node, pseudonyms, text)
             if named[name] in {Named.DUMP, Named.DUMPS}
-            else translated(redactor, named[name], value)
+            else translated(pseudonyms, named[name], value)
             for name, value in opened.items()
         }
-        _keep(options.mapping, redactor)
+        keep(options.mapping, pseudonyms)
     return arguments
 
 
@@ -183,106 +172,3 @@ def _candidates(
         yield from candidates_of(cluster)
     for candidates in listed:
         yield from candidates
-
-
-def redacted(dump: Dump, options: Options, *, ports: bool = False, progress: Progress = nobody) -> str:
-    """Return a dump redacted; the mapping, if one is named, is kept.
-
-    Raises:
-        DumpError: the mapping cannot be read.
-        OutputError: the mapping cannot be written.
-    """
-    from iptviz.redact.lock import locked
-
-    with locked(options.mapping):
-        return _redacted(dump, options, ports=ports, progress=progress)[1]
-
-
-def _redacted(
-    dump: Dump,
-    options: Options,
-    *,
-    ports: bool = False,
-    candidates: Iterable[Candidate] = (),
-    beside: Iterable[str] = (),
-    form_told: bool = False,
-    progress: Progress,
-) -> tuple[Redactor, str]:
-    """Return who redacts a dump, and the dump redacted, with a mapping that is locked.
-
-    `candidates` are services that may be in the dump; ranges of addresses that are in the texts `beside` stay
-    ranges, too. `form_told` is whether who reads the text is told of what form the original is.
-    """
-    from iptviz.redact.dump import Redactor
-    from iptviz.redact.mapping import fresh_secrets
-
-    mapping = options.mapping
-    kept = _kept(options)
-    secrets = kept or fresh_secrets()
-    services = tuple(candidates)
-    for _ in range(_KEYS):
-        progress("replacing names", None)
-        redactor = Redactor(dump, secrets, ports=ports, candidates=services, beside=beside)
-        text = redactor.text(form_told=form_told, progress=progress)
-        if kept or len(secrets.addresses.known) > _FEW or not secrets.addresses.mistakable():
-            break
-        secrets = fresh_secrets()
-    if (moved := redactor.secrets.addresses.moved()) and not options.quiet:
-        addresses = "1 address has" if moved == 1 else f"{moved:,} addresses have"
-        say(
-            f"{mapping}: {addresses} another pseudonym than in an earlier dump, because a range contains them"
-        )
-    _keep(mapping, redactor)
-    return redactor, text
-
-
-def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
-    """Return the list of the dumps of a bundle in pseudonyms; the mapping, if one is named, is kept.
-
-    Raises:
-        DumpError: the mapping cannot be read.
-        OutputError: the mapping cannot be written.
-    """
-    from iptviz.questions.sources import SourcesResult
-    from iptviz.redact.bundle import redacted_bundle, redacted_evidence
-    from iptviz.redact.lock import locked
-    from iptviz.redact.mapping import fresh_secrets, write_mapping
-    from iptviz.redact.snapshot import SOURCE
-
-    mapping = options.mapping
-    with locked(mapping):
-        secrets = _kept(options) or fresh_secrets()
-        dumps = tuple(redacted_bundle(result.dumps, secrets, SOURCE))
-        evidence = tuple(redacted_evidence(result.evidence, secrets, SOURCE))
-        nodes = {
-            number: name and f"node-{secrets.word('node', name)}" for number, name in result.nodes.items()
-        }
-        if mapping:
-            write_mapping(mapping, secrets)
-    problem = DumpError("something in it cannot be read", where=SOURCE)
-    return SourcesResult(dumps, evidence, (problem,) * bool(result.problems), nodes)
-
-
-def _kept(options: Options) -> Secrets | None:
-    """Return what the mapping keeps: None where there is none yet.
-
-    One that others could read is used all the same: who has it knows the key already, and what is written closes
-    it. Its owner is told.
-    """
-    from iptviz.redact.mapping import mode_for_others, read_mapping
-
-    mapping = options.mapping
-    kept = read_mapping(mapping) if mapping else None
-    if mapping and kept and not options.quiet and (mode := mode_for_others(mapping)):
-        say(
-            f"WARNING {mapping}: mode {mode} let others read the key, now 0600; "
-            "who read it can undo the redaction"
-        )
-    return kept
-
-
-def _keep(mapping: str | None, redactor: Redactor) -> None:
-    from iptviz.redact.mapping import write_mapping
-
-    if mapping:
-        write_mapping(mapping, redactor.secrets)

@@ -6,7 +6,7 @@ from iptviz.cli.command import command
 from iptviz.cli.ending import ANSWERED
 from iptviz.cli.options import DUMP, After, Options
 from iptviz.cli.progress import Bar
-from iptviz.cli.pseudonyms import redacted
+from iptviz.cli.redacting import redacted
 from iptviz.cli.run import load_node
 from iptviz.cli.told import option
 from iptviz.output import write_answer
@@ -26,13 +26,13 @@ def redact_command(
     *,
     bar: Bar,
 ) -> int:
-    """Print the same dump with pseudonyms for addresses, networks, names, interfaces and sets.
+    """Print the same dump, or listing of nft, with pseudonyms for addresses, names, interfaces and sets.
 
     Equal names get equal pseudonyms: addresses stay in their networks, kube-proxy's hashes are computed anew,
     and the redacted dump gives the same answers. Loopback, link-local and multicast addresses stay, and so do
     ports, and the names that programs give chains, sets and interfaces.
     """
-    text = redacted(load_node(dump, options, bar).dump, options, ports=ports, progress=bar)
+    text = redacted(load_node(dump, options, bar), options, ports=ports, progress=bar)
     bar.end()
     write_answer((text[at : at + _PART] for at in range(0, len(text), _PART)), options.output)
     return ANSWERED

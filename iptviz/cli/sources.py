@@ -42,7 +42,7 @@ def sources_command(
         *named_or_piped(bundles), max_size=read_size(options.max_size), side=options.side, progress=bar
     )
     if options.in_pseudonyms:
-        from iptviz.cli.pseudonyms import redacted_sources
+        from iptviz.cli.redacting import redacted_sources
 
         result = redacted_sources(result, options)
     write("sources", chosen, result, options, bar, fold=not lines)

@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from iptviz.checks.finding import SEVERITIES
-from iptviz.checks.wording import sentences
-from iptviz.documents.shapes import Shape, condition_shape, dump_shape, findings_shape, several_shape
+from iptviz.checks.wording import are, sentences
+from iptviz.documents.shapes import Shape, condition_shape, findings_shape, several_shape, source_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ def document(result: CheckResult) -> Shape:
     counts = Counter(finding.severity for finding in result.findings)
     return {
         "schema": "iptviz.check.v1",
-        "dump": dump_shape(result.dump, complete=result.dump.complete),
+        "dump": source_shape(result.dump, complete=result.dump.complete),
         **_several_shape(result),
         "findings": list(elements(result)),
         "counts": {severity: counts[severity] for severity in SEVERITIES},
@@ -55,14 +55,16 @@ def elements(result: CheckResult) -> Iterator[Shape]:
 
 def notes_of(result: CheckResult) -> list[str]:
     """Return why there are no services to look at, or not all of them."""
-    return [*([_in_nftables(result.nftables)] if result.nftables else []), *sentences(result.notes)]
+    nftables = [_in_nftables(result.nftables, beside=bool(result.dumps))] if result.nftables else []
+    return [*nftables, *sentences(result.notes)]
 
 
-def _in_nftables(tables: Sequence[str]) -> str:
+def _in_nftables(tables: Sequence[str], *, beside: bool) -> str:
+    """Return that services are in tables of nft; `beside`: there are dumps, which were looked at."""
+    checked = f"whether these tables are whole{', and the rules of iptables' if beside else ''}"
     return (
-        "kube-proxy runs in nftables mode: the given nft ruleset has its table "
-        f"({', '.join(tables)}). iptviz does not read that: no service of this node was checked, only the "
-        "rules of iptables."
+        f"kube-proxy runs in nftables mode: the given nft ruleset has its {are(tables, 'table', 'tables')} "
+        f"({', '.join(tables)}). The services in it were not checked, only {checked}."
     )
 
 

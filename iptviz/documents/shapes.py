@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from iptviz.checks.finding import plain
 from iptviz.checks.named_pods import with_pods
 from iptviz.checks.wording import sentence
-from iptviz.kube.mode import PROXY_MODES, mode_of, mode_of_listing
+from iptviz.kube.mode import PROXY_MODES, mode_of, mode_of_ruleset
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from fractions import Fraction
 
-    from iptviz.checks.finding import Finding
+    from iptviz.checks.finding import Evidence, Finding
     from iptviz.compare.ports.form import FrontendForm
     from iptviz.dump.model import Dump
     from iptviz.engine.condition import Assumption
@@ -42,11 +42,23 @@ def source_shape(source: RuleSource, *, complete: bool) -> Shape:
         "family": source.family,
         "tool": source.tool,
         "backend": source.backend,
-        "mode": source_mode_shape(source),
+        "mode": _mode_of_listing(source),
         "tables": list(source.tables),
         "rules": source.rule_count,
         "complete": complete,
     }
+
+
+def _mode_of_listing(source: RuleSource) -> str | None:
+    """Return how services are kept, as far as a listing of nft tells: null where it does not."""
+    from iptviz.node.listing import NftListing, ReadListing
+
+    mode = None
+    if isinstance(source, NftListing):
+        mode = mode_of_ruleset(source.ruleset, (source.family,))
+    elif isinstance(source, ReadListing) and source.ruleset is not None:
+        mode = mode_of_ruleset(source.ruleset)
+    return None if mode is None else mode.name
 
 
 def dump_shape(dump: Dump, *, complete: bool) -> Shape:
@@ -74,12 +86,8 @@ def mode_shape(dump: Dump) -> str | None:
 def source_mode_shape(source: RuleSource) -> str | None:
     """Return the same of a dump, or of a listing of nft."""
     from iptviz.dump.model import Dump
-    from iptviz.node.listing import NftListing
 
-    if isinstance(source, Dump):
-        return mode_shape(source)
-    mode = mode_of_listing(source) if isinstance(source, NftListing) else None
-    return None if mode is None else mode.name
+    return mode_shape(source) if isinstance(source, Dump) else _mode_of_listing(source)
 
 
 def several_shape(node: Snapshot | None) -> Shape:
@@ -168,12 +176,18 @@ def _finding(finding: Finding, node: Snapshot | None) -> Shape:
         "certainty": finding.certainty,
         "message": sentence(with_pods(finding, node)),
         "service": None if finding.service is None else service_shape(finding.service),
-        "evidence": [{"line": piece.line, "text": piece.text} for piece in finding.evidence[:MOST_EVIDENCE]],
+        "evidence": list(map(_evidence_shape, finding.evidence[:MOST_EVIDENCE])),
         "evidence_left_out": max(len(finding.evidence) - MOST_EVIDENCE, 0),
         "count": finding.times,
         "why": plain(finding.why),
         "advice": finding.advice,
     }
+
+
+def _evidence_shape(piece: Evidence) -> Shape:
+    """Return the shape of evidence; `source` is its file where that is not the dump."""
+    elsewhere = {"source": piece.source} if piece.source else {}
+    return {"line": piece.line, "text": piece.text, **elsewhere}
 
 
 class _Placed(Protocol):

@@ -20,11 +20,11 @@ from iptviz.kube.families import (
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
-    from iptviz.node.listing import NftListing
+    from iptviz.nft.model import Ruleset
 
 ModeName = Literal[
     "iptables", "ipvs", "userspace", "nftables", "flushed", "elsewhere", "none", "no-nat", "cut"
@@ -76,17 +76,17 @@ def mode_of(dump: Dump) -> Mode:
     return next(_modes(dump), Mode("none"))
 
 
-def mode_of_listing(listing: NftListing) -> Mode | None:
+def mode_of_ruleset(ruleset: Ruleset, families: Iterable[str] = ("ipv4", "ipv6")) -> Mode | None:
     """Return that services are kept in nftables mode, as far as a listing of nft tells; None where it does not.
 
-    Without any service of its family kube-proxy writes its table as well.
+    Without any service of a family kube-proxy writes its table as well.
     """
     from iptviz.kube.nftables.own import is_written, own_table  # what a dump alone does not need
 
-    table = own_table(listing.ruleset, listing.family)
-    if table is None or not is_written(table):
-        return None
-    return Mode("nftables", table.line or None, table=f"{table.family} {table.name}")
+    for table in (own_table(ruleset, family) for family in families):
+        if table is not None and is_written(table):
+            return Mode("nftables", table.line or None, table=f"{table.family} {table.name}")
+    return None
 
 
 def _modes(dump: Dump) -> Iterator[Mode]:

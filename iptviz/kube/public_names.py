@@ -61,3 +61,30 @@ PUBLIC_NFT_TABLES = frozenset(("firewalld", "kube-proxy"))
 PUBLIC_NAMESPACES = frozenset(("kube-system",))
 PUBLIC_SERVICES = frozenset(("kube-dns",))
 """The service of the cluster's DNS, which is called so in every cluster."""
+
+PUBLIC_NFT_CHAINS = frozenset((
+    "prerouting", "input", "forward", "output", "postrouting", "ingress", "egress", "filter-prerouting",
+    "filter-input", "filter-forward", "filter-output", "filter-prerouting-pre-dnat", "filter-output-pre-dnat",
+    "filter-output-post-dnat", "nat-prerouting", "nat-output", "nat-postrouting", "services", "masquerading",
+    "mark-for-masquerade", "reject-chain", "cluster-ips-check", "endpoints-check", "service-endpoints-check",
+    "nodeport-endpoints-check", "firewall-check", "firewall-allow-check",
+))  # fmt: skip
+"""Chains that kube-proxy writes into its tables of nft, and those that are called as their hook."""
+
+PUBLIC_NFT_SETS = frozenset((
+    "service-ips", "service-nodeports", "no-endpoint-services", "no-endpoint-nodeports", "firewall-ips",
+    "firewall", "firewall-allow", "cluster-ips", "nodeport-ips", "hairpin-connections",
+))  # fmt: skip
+"""Sets and maps that kube-proxy writes into its tables of nft."""
+
+PUBLIC_NFT_COMMENTS = frozenset((
+    "rules for kube-proxy", "service hairpin connections", "Active ClusterIPs", "NodePort traffic", "masquerade",
+    "IPs that accept NodePort traffic", "short-circuit pod traffic", "short-circuit local traffic",
+    "masquerade local traffic", "masquerade clusterIP traffic from outside cluster",
+    "helper for @no-endpoint-services / @no-endpoint-nodeports",
+    "vmap to drop or reject packets to services with no endpoints",
+    "vmap to drop or reject packets to service nodeports with no endpoints",
+    "destinations that are subject to LoadBalancerSourceRanges", "Drop traffic to unallocated ClusterIPs",
+    "Reject traffic to invalid ports of ClusterIPs", "ClusterIP, ExternalIP and LoadBalancer IP traffic",
+))  # fmt: skip
+"""Comments of kube-proxy's in its tables of nft."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 from iptviz.intake.remark import LineNote, remark
 from iptviz.nft.json_model import JsonChain, JsonSet
+from iptviz.nft.json_parts import parts_of
 from iptviz.nft.json_text import as_json
 from iptviz.nft.model import Chain, NamedObject, Ruleset, SetOrMap, Table
 from iptviz.nft.positions import Numbered
@@ -14,20 +14,18 @@ from iptviz.nft.positions import Numbered
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_BEGIN = re.compile(r'\{\s*"nftables"\s*:\s*\[\s*')
-_COMMA = re.compile(r"\s*,\s*")
-_END = re.compile(r"\s*\]\s*\}")
-
 
 def read_json(text: str) -> Ruleset:
     """Return the tables of all objects `{"nftables": [...]}` in a text."""
     ruleset = Ruleset("json")
     source = Numbered(text)
-    at = 0
-    while found := _BEGIN.search(text, at):
-        _leave_out(ruleset, source, at, found.start())
-        at = _items(ruleset, source, found)
-    _leave_out(ruleset, source, at, len(text))
+    for part in parts_of(text):
+        if part.kind == "item":
+            _take(ruleset, part.item)
+        elif part.kind == "between":
+            _leave_out(ruleset, source, part.start, part.end)
+        elif part.kind == "open":
+            ruleset.remarks.append(remark("nft-json-open", source.line_of(min(part.start, len(text) - 1))))
     return ruleset
 
 
@@ -38,30 +36,6 @@ def _leave_out(ruleset: Ruleset, source: Numbered, start: int, end: int) -> None
         ruleset.notes.append(
             LineNote(first, source.line_of(start + len(text.rstrip()) - 1), "not-nft", skipped=True)
         )
-
-
-def _items(ruleset: Ruleset, source: Numbered, found: re.Match[str]) -> int:
-    """Take each item of a list; return where it ends. Where one is cut short, all before it are kept."""
-    from json import JSONDecoder
-
-    decoder = JSONDecoder()
-    text, at = source.text, found.end()
-    while True:
-        try:
-            item, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = _END.match(text, at)
-            if end is None:
-                ruleset.remarks.append(remark("nft-json-open", source.line_of(min(at, len(text) - 1))))
-            return end.end() if end else len(text)
-        _take(ruleset, item)
-        comma = _COMMA.match(text, at)
-        at = comma.end() if comma else at
-        if comma is None:
-            end = _END.match(text, at)
-            if end is None:
-                ruleset.remarks.append(remark("nft-json-open", source.line_of(min(at, len(text) - 1))))
-            return end.end() if end else len(text)
 
 
 _ADDING = ("add", "create")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from iptviz.errors import NothingError
 from iptviz.nft.cleaned import clean
+from iptviz.nft.json_parts import is_json
 from iptviz.nft.text_reader import TextReader
 
 if TYPE_CHECKING:
     from iptviz.nft.model import Ruleset
-
-_JSON = re.compile(r'\{\s*"nftables"\s*:')
 
 
 def read_ruleset(data: bytes, source: str = "") -> Ruleset:
@@ -22,7 +20,7 @@ def read_ruleset(data: bytes, source: str = "") -> Ruleset:
         DumpError: nothing of nft's language is in it; `source` is what the message calls the text.
     """
     cleaned = clean(data)
-    if _JSON.search(cleaned.text):
+    if is_json(cleaned.text):
         from iptviz.nft.json_reader import read_json
 
         ruleset = read_json(cleaned.text)

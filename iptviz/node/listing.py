@@ -63,6 +63,11 @@ class RuleSource(Protocol):
         """The names of the tables."""
 
 
+def tool_of(ruleset: Ruleset | None) -> str:
+    """Return what wrote a listing, with its version where that is told."""
+    return f"nft v{ruleset.version}" if ruleset and ruleset.version else "nft list ruleset"
+
+
 class NftListing:
     """The tables of a listing that packets of one family meet, but for those whose rules a dump has.
 
@@ -88,7 +93,7 @@ class NftListing:
     @property
     def tool(self) -> str:
         """What wrote it, with its version where that is told."""
-        return f"nft v{self.ruleset.version}" if self.ruleset.version else "nft list ruleset"
+        return tool_of(self.ruleset)
 
     @cached_property
     def _asked(self) -> tuple[Table, ...]:
@@ -174,10 +179,60 @@ _OPEN = {"nft-block-open", "nft-json-open"}
 
 
 class ReadListing(NamedTuple):
-    """A file of a listing, and what is in it: None where that is no table."""
+    """A file of a listing, and what is in it: None where that is no table. It is a source of rules, too."""
 
     piece: Evidence
     ruleset: Ruleset | None
+
+    @property
+    def number(self) -> int | None:
+        """No number: it is no dump."""
+        return None
+
+    @property
+    def is_excerpt(self) -> bool:
+        """Whether lines may be missing anywhere: of nft, they are at the end alone."""
+        return False
+
+    @property
+    def source(self) -> str:
+        """The file, as messages call it."""
+        return self.piece.source.name
+
+    @property
+    def family(self) -> str:
+        """Either `ipv4`, or `ipv6` where packets of that family alone meet what is in it."""
+        met = {table.family for table in self._tables}
+        return "ipv6" if "ip6" in met and "ip" not in met else "ipv4"
+
+    @property
+    def tool(self) -> str:
+        """What wrote it, with its version where that is told."""
+        return tool_of(self.ruleset)
+
+    @property
+    def backend(self) -> str:
+        """Always `nf_tables`."""
+        return "nf_tables"
+
+    @property
+    def complete(self) -> bool:
+        """Whether it shows all tables, none of them cut."""
+        return self.ruleset is not None and not self.open_at and not self.piece.partial
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables by family and name, as in `ip kube-proxy`."""
+        return tuple(f"{table.family} {table.name}" for table in self._tables)
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules there are."""
+        return sum(len(chain.rules) for table in self._tables for chain in table.chains.values())
+
+    @property
+    def _tables(self) -> tuple[Table, ...]:
+        return () if self.ruleset is None else tuple(self.ruleset.tables.values())
 
     @property
     def open_at(self) -> tuple[Remark, ...]:
@@ -203,17 +258,22 @@ def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
     return tuple(found)
 
 
+def chosen(listings: Iterable[ReadListing]) -> list[tuple[Evidence, Ruleset]]:
+    """Return the listing that tells of all tables, or else those that tell of some, each with what is in it."""
+    own = [(one.piece, one.ruleset) for one in listings if one.ruleset is not None]
+    whole = [one for one in own if not one[0].partial]
+    return whole[:1] or own
+
+
 def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dump]) -> NftListing | None:
     """Return the tables that listings of a node show, as far as packets of a family meet them; None for none.
 
     One that shows all tables goes before those that show some. What a dump of iptables-nft has is
     not asked again.
     """
-    own = [(one.piece, one.ruleset) for one in listings if one.ruleset is not None]
-    whole = [one for one in own if not one[0].partial]
     found: Ruleset | None = None
     name = ""
-    for piece, ruleset in whole[:1] or own:
+    for piece, ruleset in chosen(listings):
         if found is None:
             found, name = ruleset, piece.source.name
         else:

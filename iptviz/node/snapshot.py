@@ -45,7 +45,7 @@ class PlacedServer(NamedTuple):
 class Snapshot:
     """A node: `dumps`, the one that is obviously meant first, and `evidence` of other kinds.
 
-    `problems` are files that could not be read. `shows_nft` says whether listings of nft are as nft wrote them.
+    `problems` are files that could not be read.
     `nothing` is the error for a node of which there are no rules at all, but a listing of nft that shows none.
     What the evidence says is read when it is asked for; None means that there is none of that kind, and what
     could not be read of it is added to `evidence_problems`.
@@ -66,7 +66,6 @@ class Snapshot:
         self._name = name
         self.problems = tuple(problems)
         self.nothing = nothing
-        self.shows_nft = True
         self._own_tables_alone = False
         self.evidence_problems: list[DumpError] = []
         self._read: dict[str, tuple[Any, ...]] = {}
@@ -107,7 +106,7 @@ class Snapshot:
 
     def listing(self, family: str) -> NftListing | None:
         """Return the tables of nft that packets of a family meet and that no dump has; None without any."""
-        if not self.shows_nft or not any(piece.kind == "nft" for piece in self.evidence):
+        if not any(piece.kind == "nft" for piece in self.evidence):
             return None
         if family not in self._listings:
             from iptviz.node.listing import listing_of
@@ -136,14 +135,13 @@ class Snapshot:
     def _with(self, evidence: Iterable[Evidence]) -> Snapshot:
         """Return the same node with other evidence."""
         made = Snapshot(self.dumps, evidence, name=self._name, problems=self.problems, nothing=self.nothing)
-        made.shows_nft = self.shows_nft
         made._own_tables_alone = self._own_tables_alone
         return made
 
     @cached_property
     def listings(self) -> tuple[ReadListing, ...]:
-        """What is in each listing of nft, be it nothing; none where they are not as nft wrote them."""
-        if not self.shows_nft or not any(piece.kind == "nft" for piece in self.evidence):
+        """What is in each listing of nft, be it nothing."""
+        if not any(piece.kind == "nft" for piece in self.evidence):
             return ()
         from iptviz.node.listing import read_listings
 

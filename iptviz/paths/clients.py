@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from iptviz.engine.host import Host
     from iptviz.engine.regions import Region
     from iptviz.kube.frontends import Frontend
+    from iptviz.kube.limits import AddressLimit
 
 
 class Client(NamedTuple):
@@ -110,12 +111,16 @@ def is_at_loopback(asked: Asked) -> bool:
 def on_loopback(asked: Asked) -> Client | None:
     """Return this node as the client of its own port at the loopback address; None: none answers there."""
     limit = asked.frontend.addresses
-    if asked.frontend.address is not None or (limit and not limit.admits(_AT_LOOPBACK[asked.family])):
+    if asked.frontend.address is not None or (limit and limit.only and not _is_for_loopback(limit, asked)):
         return None
     loopback = _loopback(asked)
     client = _client(asked, "node", loopback)
     packet = client.packet._replace(source=_network(LOOPBACK[asked.family]))
     return client._replace(packet=packet, regions={**client.regions, Field("destination"): loopback})
+
+
+def _is_for_loopback(limit: AddressLimit, asked: Asked) -> bool:
+    return limit.admits(_AT_LOOPBACK[asked.family])
 
 
 def client_at(asked: Asked, source: Network, name: str) -> Client:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from iptviz.checks.finding import Finding
-    from iptviz.dump.model import Dump
+    from iptviz.node.listing import RuleSource
 
 BASELINE = "iptviz.baseline.v1"
 """What the file says that it is."""
@@ -34,7 +34,7 @@ _PORT = re.compile(r"(?:.*_)?port")
 _MAKE = "create one with: iptviz check DUMP --write-baseline FILE"
 
 
-def fingerprint(finding: Finding, dump: Dump) -> str:
+def fingerprint(finding: Finding, dump: RuleSource) -> str:
     """Return the 64 hexadecimal digits by which a finding about `dump` is known again."""
     kind, severity, *rest = known_by(finding)
     known = (kind, severity, dump.family, dump.backend or "", *rest)

@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.examined import Examined
 from iptviz.checks.finding import CERTAIN, SEVERITIES, distinct, findings_among
-from iptviz.checks.registry import examine
+from iptviz.checks.nft_tables import services_untold
+from iptviz.checks.registry import OF_LISTINGS, examine, examine_listings
 from iptviz.checks.sync import emptiness
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.hooks import granted_of
+from iptviz.errors import TargetError
 from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
+from iptviz.kube.nftables.own import has_services, own_tables
 from iptviz.kube.service_ports import service_ports
 from iptviz.kube.synced import own_nft_table
 from iptviz.node.snapshot import Snapshot, as_snapshot
@@ -40,25 +43,26 @@ if TYPE_CHECKING:
     from iptviz.engine.condition import When
     from iptviz.engine.host import Host
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.node.listing import RuleSource
     from iptviz.progress import Progress
     from iptviz.questions.services import ServicesResult
     from iptviz.supplied.service_names import Candidate
 
 
 class CheckResult(NamedTuple):
-    """What is wrong with a node, the worst first.
+    """What is wrong with a node, the worst first. `dump` is the one that is obviously meant, or a listing of nft.
 
     `ports` counts the service ports that were looked at, `ports_of` those of each dump; `looked_for` are the ids
     of what was looked for, which were `selected` or are all but some. `left_out` counts findings that were not
     asked for, `known` are those that stand in the baseline. `hosts` are what was known of the node beside each
     of its dumps. `notes` say why there are no services to look at, or not all of them. Of what was left out,
     `below` were less severe than `min_severity`. `unseen` are tables that the node has or may have, and no dump
-    shows; `nftables` those of them in which kube-proxy keeps services. `granted` are chains, after their table,
-    of which rules are taken for granted that no dump shows. `withheld` is what the dump itself shows, and its
-    pseudonyms do not.
+    shows; `nftables` those of nft in which kube-proxy keeps services, which were not looked at. `granted` are
+    chains, after their table, of which rules are taken for granted that no dump shows. `withheld` is what the
+    dump itself shows, and its pseudonyms do not.
     """
 
-    dump: Dump
+    dump: RuleSource
     findings: tuple[Finding, ...]
     ports: int
     left_out: int = 0
@@ -85,8 +89,15 @@ class CheckResult(NamedTuple):
 
     @property
     def dumps(self) -> tuple[Dump, ...]:
-        """The dumps of the node, each of which was looked at."""
-        return as_snapshot(self.snapshot or self.dump).dumps
+        """The dumps of the node, each of which was looked at; none where it has a listing of nft alone."""
+        if self.snapshot is not None:
+            return self.snapshot.dumps
+        return (self.dump,) if isinstance(self.dump, Dump) else ()
+
+    @property
+    def sources(self) -> tuple[RuleSource, ...]:
+        """Where the rules come from that were looked at: the dumps, else the listings of nft."""
+        return self.dumps or (self.snapshot.listings if self.snapshot else ())
 
     @property
     def counts(self) -> bool:
@@ -94,7 +105,7 @@ class CheckResult(NamedTuple):
         severities = [each.severity for each in self.findings] + [each.severity for each in self.withheld]
         return any(severity != INFO for severity in severities)
 
-    def dump_of(self, finding: Finding) -> Dump:
+    def dump_of(self, finding: Finding) -> RuleSource:
         """Return the dump of the node that a finding is about."""
         return next((dump for dump in self.dumps if dump.number == finding.dump), self.dump)
 
@@ -143,7 +154,7 @@ def check(
     """
     wanted = Wanted(tuple(ids_of(select)), tuple(ids_of(ignore)), min_severity.strip().lower())
     wanted.validate()
-    snapshot = as_snapshot(dump).with_pods(pods)
+    snapshot = _node_of(dump).with_pods(pods)
     listed = read_file(names, read_service_names) or ()
     kept = read_file(baseline, read_baseline) or frozenset()
     beside = Beside("", addresses, routes, ipset, recent, sysctl).once()
@@ -153,6 +164,15 @@ def check(
     if original is not None:
         result = _as_found(original, result)
     return _without(kept, result) if kept else result
+
+
+def _node_of(dump: Dump | Snapshot) -> Snapshot:
+    """Return what is to be checked as a node, be it one of which there is a listing of nft alone."""
+    if not isinstance(dump, Snapshot):
+        return as_snapshot(dump)
+    if not (dump.dumps or dump.listings):
+        raise dump.without_dumps()
+    return dump
 
 
 def check_listed(found: ServicesResult) -> CheckResult:
@@ -168,19 +188,20 @@ def check_listed(found: ServicesResult) -> CheckResult:
 
 def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages: _Stages) -> CheckResult:
     """Return what is wrong with the dumps of a node, as far as it is asked for."""
-    found = _ordered(_findings(examined, stages))
+    found = _ordered((*_findings(examined, stages), *findings_among(examine_listings(node))))
     asked = tuple(filter(wanted.includes, found))
     below = sum(wanted.is_named(one.id) for one in found) - len(asked)
+    dumps = node.dumps
     return CheckResult(
-        node.dump,
+        _meant(node),
         asked,
         sum(len(one.ports) for one in examined),
         len(found) - len(asked),
         node,
-        tuple(filter(wanted.looks_for, lookable())),
+        _looked_for(node, wanted),
         bool(wanted.select),
         hosts=tuple(one.evidence.host for one in examined),
-        notes=distinct(_without_services(examined)),
+        notes=distinct(_without_services(examined) if dumps else services_untold(node)),
         min_severity=wanted.min_severity,
         below=below,
         ports_of=tuple(len(one.ports) for one in examined),
@@ -188,8 +209,33 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages
             dict.fromkeys(name for one in examined for name in (*one.evidence.unseen, *one.evidence.beyond))
         ),
         granted=tuple(dict.fromkeys(joined.from_iterable(map(_granted, examined)))),
-        nftables=tuple(dict.fromkeys(name for one in examined for name in _own_tables(one))),
+        nftables=tuple(
+            dict.fromkeys((*joined.from_iterable(map(_own_tables, examined)), *_with_services(node)))
+        ),
     )
+
+
+def _meant(node: Snapshot) -> RuleSource:
+    """Return the dump that is obviously meant; without any, the first listing that shows a table."""
+    if node.dumps or not node.listings:
+        return node.dump
+    return next((one for one in node.listings if one.ruleset), node.listings[0])
+
+
+def _looked_for(node: Snapshot, wanted: Wanted) -> tuple[str, ...]:
+    """Return the ids of what was looked for.
+
+    Raises:
+        TargetError: without a dump, nothing of what is asked for is looked for.
+    """
+    found = tuple(what for what in lookable() if node.dumps or what in OF_LISTINGS)
+    looked_for = tuple(filter(wanted.looks_for, found))
+    if not looked_for:
+        raise TargetError(
+            "no selected finding is looked for in a listing of nft alone",
+            hint=f"findings there: {', '.join(found)}",
+        )
+    return looked_for
 
 
 def _granted(one: Examined) -> tuple[str, ...]:
@@ -198,9 +244,15 @@ def _granted(one: Examined) -> tuple[str, ...]:
 
 
 def _own_tables(one: Examined) -> tuple[str, ...]:
-    """Return kube-proxy's own nft table of a dump's family, where that has services and the dump has none."""
-    own = own_nft_table(one.dump)
-    return (own,) if not one.ports and own in one.evidence.beyond else ()
+    """Return kube-proxy's own nft table of a dump's family, where the dump has no services and that may have."""
+    own, listed = own_nft_table(one.dump), {table.family for table in own_tables(one.node.listings)}
+    known = one.dump.family in listed or own in one.evidence.beyond
+    return (own,) if not one.ports and known else ()
+
+
+def _with_services(node: Snapshot) -> Iterator[str]:
+    """Yield kube-proxy's tables of nft that have services, whatever dumps have."""
+    yield from (f"nft {own.name}" for own in own_tables(node.listings) if has_services(own.table))
 
 
 def _without_services(examined: Sequence[Examined]) -> Iterator[Remark]:

@@ -11,7 +11,7 @@ from iptviz.dump.model import Dump
 from iptviz.errors import DumpError
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.remark import remark
-from iptviz.kube.mode import PROXY_MODES, mode_of, mode_of_listing
+from iptviz.kube.mode import PROXY_MODES, mode_of, mode_of_ruleset
 from iptviz.questions.service_sources import table_of
 from iptviz.records import NamedTuple
 
@@ -71,7 +71,7 @@ def mode_in(source: Source) -> str:
     if isinstance(source, Dump):
         mode = mode_of(source)
         return mode.lacking or mode.name
-    found = mode_of_listing(source)
+    found = mode_of_ruleset(source.ruleset, (source.family,))
     return "none" if found is None else found.name
 
 

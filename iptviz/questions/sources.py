@@ -14,26 +14,75 @@ from iptviz.records import NamedTuple
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.errors import DumpError
     from iptviz.grammar.parts import RuleParts
+    from iptviz.intake.remark import LineNote
+    from iptviz.kube.era import Era
+    from iptviz.nft.model import Rule
     from iptviz.node.evidence import Evidence
+    from iptviz.node.listing import ReadListing
     from iptviz.node.load import FoundIn
     from iptviz.progress import Progress
+
+
+class TableCount(NamedTuple):
+    """A table of nft, and how many rules it has."""
+
+    family: str
+    name: str
+    rules: int
+
+
+class ListedFile(NamedTuple):
+    """A listing of nft, as it is listed itself.
+
+    Attributes:
+        piece: where it stands.
+        tables: those that it shows; none of a file that is only meant to be a listing.
+        tool: what wrote it.
+        form: `text` or `json`.
+        handles: whether rules have their numbers (`nft -a`, JSON).
+        hidden: how many rules have matches or targets of iptables that nft only names.
+        mode: `nftables` where kube-proxy's table is among the tables.
+        eras: when kube-proxy wrote its tables, each with its name.
+        whole: whether it shows all of the tables that it lists.
+        remarks: what is missing, or was repaired.
+        notes: the lines that were left out or repaired.
+    """
+
+    piece: Evidence
+    tables: tuple[TableCount, ...]
+    tool: str
+    form: str = "text"
+    handles: bool = False
+    hidden: int = 0
+    mode: str | None = None
+    eras: tuple[tuple[str, Era], ...] = ()
+    whole: bool = True
+    remarks: tuple[Remark, ...] = ()
+    notes: tuple[LineNote, ...] = ()
+
+    @property
+    def complete(self) -> bool:
+        """Whether it shows all tables of the node."""
+        return self.whole and bool(self.tables) and not self.piece.partial
 
 
 class SourcesResult(NamedTuple):
     """The dumps, numbered from 1, and evidence of other kinds; `problems` kept others from being read.
 
-    `nodes` has the name by which `--node` chooses the node of a dump, by the dump's number.
+    `nodes` has the name by which `--node` chooses the node of a dump, by the dump's number. `listings` are the
+    pieces of evidence that are listings of nft, with what they show.
     """
 
     dumps: tuple[Dump, ...]
     evidence: tuple[Evidence, ...]
     problems: tuple[DumpError, ...]
     nodes: Mapping[int, str | None] = MappingProxyType({})
+    listings: tuple[ListedFile, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the document `iptviz.sources.v1`."""
@@ -56,7 +105,51 @@ def sources(
     found = find_in(*origins, max_size=max_size, side=side, progress=progress)
     if not found.dumps and not found.evidence:
         raise nothing_in(found)
-    return SourcesResult(found.dumps, found.evidence, found.problems, _nodes(found))
+    listings = _listings(found.evidence)
+    return SourcesResult(found.dumps, found.evidence, found.problems, _nodes(found), listings)
+
+
+def _listings(evidence: Sequence[Evidence]) -> tuple[ListedFile, ...]:
+    """Return the listings of nft among evidence, each with what it shows."""
+    if not any(piece.kind == "nft" for piece in evidence):
+        return ()
+    from iptviz.node.listing import read_listings  # what dumps alone do not need
+
+    return tuple(map(_listed, read_listings(evidence)))
+
+
+def _listed(listing: ReadListing) -> ListedFile:
+    from iptviz.kube.mode import mode_of_ruleset
+    from iptviz.kube.nftables.era import table_era
+    from iptviz.kube.nftables.own import is_written, own_tables
+
+    ruleset = listing.ruleset
+    if ruleset is None:
+        return ListedFile(listing.piece, (), listing.tool, whole=False)
+    counts: list[TableCount] = []
+    handles, hidden = False, 0
+    for table in ruleset.tables.values():
+        rules = [rule for chain in table.chains.values() for rule in chain.rules]
+        counts.append(TableCount(table.family, table.name, len(rules)))
+        handles = handles or any(rule.handle is not None for rule in rules)
+        hidden += sum(map(_hides, rules))
+    mode = mode_of_ruleset(ruleset)
+    notes = tuple(ruleset.notes)
+    remarks = tuple(dict.fromkeys((*listing.open_at, *ruleset.remarks)))
+    written = (own for own in own_tables([listing]) if is_written(own.table))
+    eras = tuple((own.name, table_era(own.table)) for own in written)
+    return ListedFile(listing.piece, tuple(counts), listing.tool, ruleset.form, handles, hidden,
+        mode.name if mode else None, eras, not listing.open_at, remarks, notes,
+    )  # fmt: skip
+
+
+def _hides(rule: Rule) -> bool:
+    """Whether nft only names something of a rule; a comment asks nothing."""
+    from iptviz.nft.statements import Xt
+
+    if '"xt"' not in rule.text and "xt " not in rule.text:
+        return False  # most are not read for it
+    return any(isinstance(one, Xt) and one.name != "comment" for one in rule.statements)
 
 
 def _nodes(found: FoundIn) -> dict[int, str | None]:

@@ -151,10 +151,27 @@ class Addresses:
 
     def _ranged(self, found: re.Match[str]) -> str:
         """Return a range: from the first address of its first network to the last one of its last."""
-        start, end = ip_address(self.of(found[1])), ip_address(self.of(found[3]))
-        low, high = self._spans[found[1], found[3]].free
+        first, last = self.of_range(found[1], found[3])
+        return f"{first}{found[2]}{last}"
+
+    def of_range(self, first: str, last: str) -> tuple[str, str]:
+        """Return the ends of a range that is kept in order; of any other two addresses, their pseudonyms."""
+        span = self._spans.get((first, last))
+        if span is None:
+            return self.of(first), self.of(last)
+        start, end = ip_address(self.of(first)), ip_address(self.of(last))
+        low, high = span.free
         kind = type(start)
-        return f"{kind(int(start) >> low << low)}{found[2]}{kind(int(end) | (1 << high) - 1)}"
+        return str(kind(int(start) >> low << low)), str(kind(int(end) | (1 << high) - 1))
+
+    def masked(self, text: str, mask: str) -> str:
+        """Return the pseudonym of an address of which a mask is asked: without the bits that it leaves out."""
+        mapped = self.of(text)
+        try:
+            bits, kept = ip_address(mapped), ip_address(mask)
+        except ValueError:
+            return mapped
+        return str(type(bits)(int(bits) & int(kept))) if bits.version == kept.version else mapped
 
     def moved(self) -> int:
         """Count the addresses that had another pseudonym in another dump, before a range held them here."""

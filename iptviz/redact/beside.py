@@ -10,9 +10,7 @@ from iptviz.engine.assume import read_assumption
 from iptviz.engine.condition import Assumption
 from iptviz.engine.condition_kinds import CONDITION_KINDS
 from iptviz.errors import PacketError, quoted
-from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import to_bytes
-from iptviz.kube.public_names import PUBLIC_NFT_TABLES
 from iptviz.redact.ipsets import Sets
 from iptviz.redact.rules import RuleRedactor
 from iptviz.supplied.conntrack import read_connections
@@ -26,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from iptviz.engine.condition import Condition
-    from iptviz.redact.dump import Redactor
+    from iptviz.redact.pseudonyms import Pseudonyms
     from iptviz.supplied.conntrack import Flow, TrackedConnection
     from iptviz.supplied.pods import Pod
     from iptviz.supplied.service_names import Candidate
@@ -60,7 +58,7 @@ _PUNCTUATION = re.compile(r"[-\[\]:,/\d]*")
 class Beside:
     """Puts texts into the pseudonyms of one dump."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Pseudonyms) -> None:
         self._redactor = redactor
         self._names = redactor.names
 
@@ -160,11 +158,13 @@ class Beside:
         kept = "".join(f"{name} = {value}\n" for name, value in settings if name and value.isdecimal())
         return kept or (NOTHING_OF_USE if given else "")
 
+    def listing(self, text: str) -> str:
+        """Return what nft prints of its tables."""
+        return self._redactor.listing(text)
+
     def table(self, name: str) -> str:
-        """Return the name of a table: those of iptables stay, and those of programs."""
-        if name in TABLE_NAMES or name in PUBLIC_NFT_TABLES:
-            return name
-        return f"table-{self._redactor.secrets.word('table', name)}"
+        """Return the name of a table."""
+        return self._names.table(name)
 
     def services(self, candidates: Iterable[Candidate]) -> str:
         """Return a list of services, one in a line."""

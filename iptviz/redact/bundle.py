@@ -17,12 +17,17 @@ if TYPE_CHECKING:
     from iptviz.redact.secrets import Secrets
 
 
+_AS_LISTED = b"table ip - {\n"
+"""What tells a listing of nft that shows tables from a file that is only meant to be one."""
+
+
 def redacted_evidence(evidence: Iterable[Evidence], secrets: Secrets, source: str) -> Iterator[Evidence]:
     """Yield evidence as it is listed, in pseudonyms: of its text, how long it is."""
     for piece in evidence:
         inside = f"file-{secrets.word('file', piece.source.inside)}" if piece.source.inside else ""
         host = f"node-{secrets.word('node', piece.node)}" if piece.node else None
-        lines = b"-\n" * piece.line_count
+        first = _AS_LISTED if piece.kind == "nft" and not piece.says_nothing else b"-\n"
+        lines = first + b"-\n" * (piece.line_count - 1) if piece.line_count else b""
         section = Section(0, len(lines), piece.section.line, "", host, piece.kind)
         yield Evidence(piece.kind, Source(source, inside, lines), section)
 

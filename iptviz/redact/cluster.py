@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from iptviz.cluster.api import ApiCluster, ApiPort, ApiService
     from iptviz.cluster.endpoints import ApiEndpoint
-    from iptviz.redact.dump import Redactor
+    from iptviz.redact.pseudonyms import Pseudonyms
     from iptviz.supplied.pods import Pod
 
 _NODE, _ZONE = "node", "zone"
@@ -16,7 +16,7 @@ _NODE, _ZONE = "node", "zone"
 class ClusterRedactor:
     """Translates services, endpoints and nodes."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Pseudonyms) -> None:
         self._redactor = redactor
         self._names = redactor.names
 

@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING
 
 from iptviz.dump.gaps import OF_FORM
 from iptviz.dump.model import Dump
-from iptviz.errors import TargetError
 from iptviz.grammar.parts import read_counters
 from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.text import to_text
-from iptviz.kube.spellings import KINDS, POD_KINDS
-from iptviz.kube.target import AddressTarget, NameTarget, NodePortTarget, is_bare_port, parse_target
 from iptviz.progress import nobody, part_of
-from iptviz.redact.addresses import ranges_in
-from iptviz.redact.names import Names
 from iptviz.redact.pieces import pieces
+from iptviz.redact.pseudonyms import Pseudonyms
 from iptviz.redact.rules import RuleRedactor
-from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,12 +26,6 @@ if TYPE_CHECKING:
     from iptviz.progress import Progress
     from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
-
-_RANGE_SIGNS = ("-range", "--to-")
-"""What stands in the rules that may hold ranges of addresses."""
-
-_IN_RANGE = re.compile(rb"-(?<=[0-9A-Fa-f:.\]]-)\[?(?:[0-9]{1,3}\.[0-9]|[0-9A-Fa-f]{0,4}:[0-9A-Fa-f.]*+:)")
-"""What stands before the second address of a range, and the beginning of that."""
 
 _TOOL = re.compile(r"\S+-save v[\d.]+(?: \((?:legacy|nf_tables)\))?")
 _TIME = re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} +\d+ [\d:]{8} \d{4}|[\d-]{10} [\d:]{8} UTC")
@@ -60,8 +49,8 @@ _INCOMPLETE = "redacted: the original is not complete here"
 """A line that is no part of a dump: who reads it takes the dump for what it is."""
 
 
-class Redactor:
-    """Writes one dump in pseudonyms, and translates what is asked about it."""
+class Redactor(Pseudonyms):
+    """Writes one dump in pseudonyms."""
 
     def __init__(
         self,
@@ -71,25 +60,12 @@ class Redactor:
         ports: bool = False,
         candidates: Sequence[Candidate] = (),
         beside: Iterable[str] = (),
+        listings: Iterable[str] = (),
     ) -> None:
-        """Take services that may be in the dump, and texts whose ranges of addresses must stay ranges, too."""
+        """Take what pseudonyms are made of."""
+        super().__init__(dump, secrets, ports=ports, candidates=candidates, beside=beside, listings=listings)
         self._dump = dump
-        self.secrets = secrets
-        self._ports = ports
-        self._candidates = candidates
-        for ends in dict.fromkeys(
-            ends for text in (*_with_ranges(dump), *beside) for ends in ranges_in(text)
-        ):
-            secrets.addresses.keep_order(*ends)
-        self.pods: frozenset[str] = frozenset()
-        """The names of the pods that are known beside the dump."""
-        self.names = Names(dump, secrets, ports=ports, candidates=candidates)
         self._rules = RuleRedactor(self.names, secrets)
-
-    def other(self, dump: Dump) -> str:
-        """Return another dump of the same node in the same pseudonyms, whose form is told otherwise."""
-        other = Redactor(dump, self.secrets, ports=self._ports, candidates=self._candidates)
-        return other.text(form_told=True)
 
     def text(self, *, form_told: bool = False, progress: Progress = nobody) -> str:
         """Return the whole dump; every rule stands at the line where it stood.
@@ -212,67 +188,6 @@ class Redactor:
             yield piece.line, block
             done += block.count("\n")
 
-    def target(self, text: str) -> str:
-        """Return a TARGET in pseudonyms: what names something in the dump names it still."""
-        if any(text in table.chains for table in self._dump.tables.values()):
-            return self.names.chain(text)
-        try:
-            target = parse_target(text)
-        except TargetError:
-            return self.names.object(text)
-        if isinstance(target, NodePortTarget):
-            colon = "" if is_bare_port(text) else ":"
-            return f"{colon}{self.names.port(str(target.port))}" + _slashed(target.protocol)
-        if isinstance(target, AddressTarget):
-            return self.addresses(target.text)
-        return self._named(target) if isinstance(target, NameTarget) else self.names.object(text)
-
-    def destination(self, text: str) -> str:
-        """Return an address or a network in pseudonyms, or a TARGET where the text is neither."""
-        address = split_endpoint(text)[0].strip("[]")
-        return self.target(text) if parse_network(address) is None else self.addresses(text)
-
-    def _named(self, target: NameTarget) -> str:
-        """Return a service's name in pseudonyms; the word with which kubectl calls services stays."""
-        name, namespace = self.names.object(target.name), target.namespace
-        if target.name in self.pods:
-            name = self.names.pod(target.name)
-        if namespace and (
-            namespace not in KINDS | POD_KINDS or self._names_service(f"{namespace}/{target.name}")
-        ):
-            namespace = self.names.namespace(namespace)
-        port_name = target.port_name
-        if port_name and target.port is None:
-            port_name = self.names.port_name(port_name)
-        hidden = NameTarget(namespace, name, port_name)
-        if not target.protocol:
-            return hidden.text
-        host = f"{name}.{namespace}" if namespace else name
-        return f"{target.protocol}://{host}" + (f":{port_name}" if port_name else "")
-
-    def _names_service(self, text: str) -> bool:
-        return any(any(table.rules_with(text)) for table in self._dump.tables.values())
-
-    def addresses(self, text: str) -> str:
-        """Return a text with the addresses and networks in it replaced."""
-        return self.secrets.addresses.in_text(text)
-
-
-def _with_ranges(dump: Dump) -> Iterator[str]:
-    """Yield the rules that may hold ranges of addresses."""
-    for table in dump.tables.values():
-        for begun, end in table.blocks():
-            at = begun
-            while found := _IN_RANGE.search(table.data, at, end):
-                rule = table.rule_at(found.start())
-                if any(sign in rule.text for sign in _RANGE_SIGNS):
-                    yield rule.text
-                at = table.lines.end(found.start())
-
-
-def _slashed(protocol: str | None) -> str:
-    return f"/{protocol}" if protocol else ""
-
 
 def _counted(counters: Counters) -> str:
     return f"[{counters.packets}:{counters.bytes}]"
@@ -314,3 +229,9 @@ def _say_incomplete(lines: list[str], place: int) -> None:
         lines[place - 1] = _INCOMPLETE
     else:
         lines.insert(ends[-1], _INCOMPLETE)
+
+
+def other_text(pseudonyms: Pseudonyms, dump: Dump) -> str:
+    """Return another dump of the same node in the same pseudonyms, whose form is told otherwise."""
+    other = Redactor(dump, pseudonyms.secrets, ports=pseudonyms.ports, candidates=pseudonyms.candidates)
+    return other.text(form_told=True)

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from iptviz.redact.dump import Redactor
+    from iptviz.redact.pseudonyms import Pseudonyms
 
 _MAC = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}")
 _COMMENT = re.compile(r'\bcomment "[^"]*"')
@@ -19,7 +19,7 @@ _COMMAND_WORDS = 3
 class Sets:
     """Translates one text, line by line: what an element is depends on its set's type."""
 
-    def __init__(self, redactor: Redactor) -> None:
+    def __init__(self, redactor: Pseudonyms) -> None:
         self._redactor = redactor
         self._names = redactor.names
         self._types: dict[str, str] = {}

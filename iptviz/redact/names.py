@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from iptviz.intake.index import TABLE_NAMES
 from iptviz.kube.comments import GENERAL, NOT_ADMITTED, WAY, read_comment, service_of_comment
 from iptviz.kube.families import ENDPOINT_CHAIN, beginning_of, family_of
 from iptviz.kube.names import NAMELESS, SERVICE_PROTOCOLS, ServiceName, suffix_of, suffixes
@@ -16,6 +17,7 @@ from iptviz.kube.naming import Naming
 from iptviz.kube.public_names import (
     PUBLIC_INTERFACES,
     PUBLIC_NAMESPACES,
+    PUBLIC_NFT_TABLES,
     PUBLIC_SERVICES,
     PUBLIC_SETS,
 )
@@ -25,7 +27,7 @@ from iptviz.rules.reading.lists import OWN_COUNTERS
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.kube.comments import Comment
@@ -42,16 +44,23 @@ class Names:
     """The pseudonyms of the names in one dump; `ports` says whether ports get some, too."""
 
     def __init__(
-        self, dump: Dump, secrets: Secrets, *, ports: bool = False, candidates: Sequence[Candidate] = ()
+        self,
+        dump: Dump | None,
+        secrets: Secrets,
+        *,
+        ports: bool = False,
+        candidates: Sequence[Candidate] = (),
+        wildcards: Iterable[str] = (),
     ) -> None:
+        """Take a dump, None where there is none, and what stands before the `*` of interfaces beside it."""
         self._dump = dump
         self._secrets = secrets
         self._ports = ports
-        self._naming = Naming(dump, candidates)
+        self._naming = Naming(dump, candidates) if dump else None
         self.chains: dict[str, str] = Remembered(self._chain)
         """The pseudonyms of chains."""
         self._services: dict[ServiceName, tuple[str, str, str]] = {}
-        self._prefixes = _wildcards(dump)
+        self._prefixes = tuple(sorted({*wildcards, *(_wildcards(dump) if dump else ())} - {""}, key=len))
         self._enter_services()
 
     # --- services and their chains ---------------------------------------------------------------------------
@@ -86,8 +95,8 @@ class Names:
 
     def _enter_services(self) -> None:
         """Compute the hashes of all chains whose services are known anew."""
-        nat = self._dump.tables.get("nat")
-        if nat is None:
+        nat = self._dump.tables.get("nat") if self._dump else None
+        if nat is None or self._naming is None:
             return
         hashed = [chain for chain in nat.chain_names() if suffix_of(chain)]
         services = [chain for chain in hashed if not chain.startswith(ENDPOINT_CHAIN)]
@@ -158,7 +167,7 @@ class Names:
         if family is not None and not family.ends_in:
             return name
         if suffix_of(name):
-            return self._renamed(name, self._naming.name_of(name), "")
+            return self._renamed(name, self._naming.name_of(name) if self._naming else NAMELESS, "")
         begin = beginning_of(name)
         if begin and begin == name:
             return name
@@ -196,6 +205,12 @@ class Names:
             return name
         return f"{PUBLIC_SETS.beginning(name) or 'set-'}{self._secrets.word('set', name)}"
 
+    def table(self, name: str) -> str:
+        """Return the name of a table of the kernel's: those of iptables stay, and those of programs."""
+        if name in TABLE_NAMES or name in PUBLIC_NFT_TABLES:
+            return name
+        return f"table-{self._secrets.word('table', name)}"
+
     def text(self, text: str) -> str:
         """Return the pseudonym of a text that has no form of its own."""
         return f"text-{self._secrets.word('text', text)}" if text else text
@@ -230,9 +245,9 @@ class Names:
         return self.chain(rest) if comment.form is NOT_ADMITTED and rest and " " not in rest else None
 
 
-def _wildcards(dump: Dump) -> tuple[str, ...]:
-    """Return what stands before the `+` of the interfaces that a dump names, the shorter first."""
-    found = {
+def _wildcards(dump: Dump) -> set[str]:
+    """Return what stands before the `+` of the interfaces that a dump names."""
+    return {
         option.values[0].removesuffix("+")
         for table in dump.tables.values()
         for rule in table.rules_with("+ ")
@@ -240,4 +255,3 @@ def _wildcards(dump: Dump) -> tuple[str, ...]:
         for option in options
         if option.values and option.values[0].endswith("+")
     }
-    return tuple(sorted(found - {""}, key=len))

@@ -81,9 +81,7 @@ _NUMBERS = re.compile(
 )
 _WORDS = re.compile(r"[A-Za-z0-9]+(?:[-_,/=:][A-Za-z0-9]+)*")
 _MASK = re.compile(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]*|(?:\d{1,3}\.){3}\d{1,3}")
-_HELPERS = re.compile(
-    r"(?:amanda|ftp|h323|irc|netbios-ns|pptp|sane|sip|snmp|tftp|RAS|Q\.931|H\.245)(?:-\d+)?"
-)
+HELPERS = re.compile(r"(?:amanda|ftp|h323|irc|netbios-ns|pptp|sane|sip|snmp|tftp|RAS|Q\.931|H\.245)(?:-\d+)?")
 _NOTHING_READ = 2
 _PUNCTUATION = re.compile(r"[-\[\]:,/\d]*")
 _UNSUPPORTED = "[unsupported", "revision]"
@@ -302,7 +300,7 @@ class RuleRedactor:
         return value if value.lower() in _PROTOCOL_NAMES else self._number(value)
 
     def _helper(self, value: str) -> str:
-        return value if _HELPERS.fullmatch(value) else self._names.text(value)
+        return value if HELPERS.fullmatch(value) else self._names.text(value)
 
     def _addresses(self, value: str) -> str:
         """Replace the addresses of a value; one that holds anything else, such as a host's name, as a whole."""

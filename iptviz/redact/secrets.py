@@ -41,8 +41,8 @@ class Secrets:
             words[name] = self._fresh(kind, name, length)
         return words[name].upper() if upper else words[name]
 
-    def number(self, kind: str, number: int, least: int, most: int) -> int:
-        """Return the pseudonym of a number of a range."""
+    def number(self, kind: str, number: int | str, least: int, most: int) -> int:
+        """Return the pseudonym of a number, or a name, which is a number of a range."""
         words = self.known.setdefault(kind, {})
         taken = self._taken_of(kind)
         turn = 0

@@ -12,12 +12,13 @@ from iptviz.node.evidence import READERS, Evidence
 from iptviz.node.sections import Section
 from iptviz.node.snapshot import Snapshot
 from iptviz.redact.beside import Beside
+from iptviz.redact.dump import other_text
 from iptviz.source.origin import Source
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from iptviz.redact.dump import Redactor
+    from iptviz.redact.pseudonyms import Pseudonyms
 
 SOURCE = "redacted"
 """What redacted input is called in an answer: a file's name may tell what it holds."""
@@ -32,16 +33,23 @@ def texts_beside(node: Snapshot) -> Iterator[str]:
             yield piece.file.text
 
 
-def hidden(node: Snapshot, redactor: Redactor, text: str) -> Snapshot:
-    """Return a node in pseudonyms; `text` is its first dump, written by `redactor` already."""
-    first, *others = node.dumps
-    dumps = [_dump(first, text), *(_dump(dump, redactor.other(dump)) for dump in others)]
-    beside = Beside(redactor)
+def hidden(node: Snapshot, pseudonyms: Pseudonyms, text: str | None = None) -> Snapshot:
+    """Return a node in pseudonyms; `text` is its first dump, where that is written already."""
+    dumps = [
+        _dump(dump, other_text(pseudonyms, dump) if number or text is None else text)
+        for number, dump in enumerate(node.dumps)
+    ]
+    beside = Beside(pseudonyms)
     readable, broken = _parted(_used(node))
-    shown = Snapshot(dumps, filter(None, (_evidence(piece, beside) for piece in readable)))
-    shown.shows_nft = False  # of tables of nft their names alone go into pseudonyms
+    hidden_evidence = filter(None, (_evidence(piece, beside) for piece in readable))
+    shown = Snapshot(dumps, hidden_evidence, nothing=node.nothing)
     shown.evidence_problems += [DumpError("evidence that cannot be read", where=SOURCE)] * bool(broken)
     return shown
+
+
+def listings_of(node: Snapshot) -> list[str]:
+    """Return what nft printed of a node itself."""
+    return [piece.file.text for piece in _used(node) if piece.kind == "nft"]
 
 
 def _parted(pieces: Iterable[Evidence]) -> tuple[list[Evidence], list[Evidence]]:
@@ -70,8 +78,10 @@ def _dump(dump: Dump, text: str) -> Dump:
 
 
 def _used(node: Snapshot) -> Iterator[Evidence]:
-    """Yield the evidence of which answers make use."""
-    return (piece for piece in node.evidence if piece.is_used)
+    """Yield the evidence of which answers make use: of tables of nft they do where only some are listed, too."""
+    return (
+        piece for piece in node.evidence if piece.is_used or (piece.kind == "nft" and piece.namespace is None)
+    )
 
 
 _TRANSLATIONS: Mapping[str, Callable[[Beside, str], str]] = {
@@ -85,23 +95,16 @@ _TRANSLATIONS: Mapping[str, Callable[[Beside, str], str]] = {
     "pods": Beside.pods,
     "conntrack": Beside.connections,
 }
-"""How the text of each kind goes into pseudonyms; what is not here tells of tables alone, or is not used."""
-
-_HOOKED = "\tchain all {{\n\t\ttype filter hook input priority 0;\n\t\tdrop\n\t}}\n"
-_TABLES_OF = {
-    "nft": {True: "table {} {} {{\n" + _HOOKED + "}}\n", False: "table {} {} {{\n}}\n"},
-    "table names": {True: "{1}\n"},
-}
-"""Of the kinds that tell which tables there are, how they are written again, by whether they act."""
+"""How the text of each kind goes into pseudonyms; what is not here tells of tables, or is not used."""
 
 
 def _evidence(piece: Evidence, beside: Beside) -> Evidence | None:
     """Return a piece in pseudonyms; None where nothing of it is used, or it cannot be read."""
-    if piece.kind in _TABLES_OF:
-        forms = _TABLES_OF[piece.kind]
-        tables = sorted(READERS[piece.kind](piece))
-        texts = (forms[table.acts].format(table.family, beside.table(table.name)) for table in tables)
-        return _written(piece, "".join(texts))
+    if piece.kind == "nft":
+        return _written(piece, beside.listing(piece.file.text), "nft list table" if piece.partial else "")
+    if piece.kind == "table names":
+        names = sorted({table.name for table in READERS[piece.kind](piece)})
+        return _written(piece, "".join(f"{beside.table(name)}\n" for name in names))
     translate = _TRANSLATIONS.get(piece.kind)
     if translate is None or piece.table not in _USUAL_TABLES:
         return None
@@ -112,10 +115,11 @@ def _evidence(piece: Evidence, beside: Beside) -> Evidence | None:
 _USUAL_TABLES = ("", "all", "local", "main", "default")
 
 
-def _written(piece: Evidence, text: str) -> Evidence:
+def _written(piece: Evidence, text: str, command: str | None = None) -> Evidence:
     """Return a piece with another text; of the command that printed it, what decides how it is read."""
     data = text.encode()
     words = ("ip", *(["-6"] if piece.of_six else []), *([f"table {piece.table}"] if piece.table else []))
     inside = "ip6_tables_names" if piece.kind == "table names" and "ip6_" in piece.source.inside else ""
-    section = Section(0, len(data), 1, " ".join(words), None, piece.kind)
-    return Evidence(piece.kind, Source(SOURCE, inside, data), section)
+    told = " ".join(words) if command is None else command
+    section = Section(0, len(data), 1, told, None, piece.kind)
+    return Evidence(piece.kind, Source(SOURCE, inside, data, damage=piece.source.damage), section)

@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from iptviz.node.snapshot import Snapshot
-    from iptviz.redact.dump import Redactor
+    from iptviz.redact.pseudonyms import Pseudonyms
     from iptviz.supplied.service_names import Candidate
 
 
-def _same(_redactor: Redactor, value: Any) -> Any:
+def _same(_redactor: Pseudonyms, value: Any) -> Any:
     return value
 
 
-def _older(redactor: Redactor, node: Snapshot) -> Snapshot:
-    return hidden(node, redactor, redactor.other(node.dump))
+def _older(redactor: Pseudonyms, node: Snapshot) -> Snapshot:
+    return hidden(node, redactor)
 
 
 _WORDS_OF_PACKETS = {"-", "node"}
 """What stands for a source that has no address."""
 
 
-def _packet(redactor: Redactor, text: str) -> str:
+def _packet(redactor: Pseudonyms, text: str) -> str:
     """Return `SRC DST PROTO PORT` in pseudonyms; who reads it refuses what is none of that."""
     source, _, rest = text.strip().partition(" ")
     destination, blank, others = rest.strip().partition(" ")
@@ -41,11 +41,11 @@ def _packet(redactor: Redactor, text: str) -> str:
     return f"{shown} {redactor.destination(destination) if destination else ''}{blank}{others}"
 
 
-def _services(redactor: Redactor, candidates: tuple[Candidate, ...]) -> Supplied:
+def _services(redactor: Pseudonyms, candidates: tuple[Candidate, ...]) -> Supplied:
     return Supplied(Beside(redactor).services(candidates), SOURCE)
 
 
-def _file(change: Callable[[Beside, str], str]) -> Callable[[Redactor, Supplied], Supplied]:
+def _file(change: Callable[[Beside, str], str]) -> Callable[[Pseudonyms, Supplied], Supplied]:
     """Return the translation of a file whose text `change` translates; it keeps its name, for error messages."""
     return lambda redactor, file: file._replace(text=change(Beside(redactor), file.text))
 
@@ -65,18 +65,18 @@ def _readable(file: Supplied, read: Callable[[str, str], object]) -> None:
         ) from None
 
 
-def _connections(redactor: Redactor, file: Supplied) -> Supplied:
+def _connections(redactor: Pseudonyms, file: Supplied) -> Supplied:
     """Return a list of connections of which answers name the place: its name may tell something."""
     _readable(file, read_connections)
     return Supplied(Beside(redactor).connections(file.text), SOURCE)
 
 
-def _routes(redactor: Redactor, file: Supplied) -> Supplied:
+def _routes(redactor: Pseudonyms, file: Supplied) -> Supplied:
     _readable(file, read_routes)
     return file._replace(text=Beside(redactor).routes(file.text))
 
 
-TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
+TRANSLATIONS: Mapping[Named | None, Callable[[Pseudonyms, Any], Any]] = {
     Named.NOTHING: _same,
     Named.WORD: _same,
     Named.WRITTEN: _same,
@@ -106,7 +106,7 @@ TRANSLATIONS: Mapping[Named | None, Callable[[Redactor, Any], Any]] = {
 }
 
 
-def translated(redactor: Redactor, named: Named | None, value: Any) -> Any:
+def translated(redactor: Pseudonyms, named: Named | None, value: Any) -> Any:
     """Return what was asked or supplied as the redacted dump knows it; of an option that repeats, each value.
 
     Raises:

@@ -70,24 +70,38 @@ def message_of(finding: Shape) -> str:
 
 def details_of(finding: Shape, most: int | None = None) -> Iterator[str]:
     """Yield a line for each rule that is evidence, at most so many, how many more there are, and the advice."""
-    quoted = [piece for piece in lines_of(finding) if piece["text"]]
+    quoted = [
+        piece for piece in finding["evidence"] if piece["text"] and (piece["line"] or "source" in piece)
+    ]
     shown = quoted[:most]
-    yield from (printable(f"line {piece['line']}: {piece['text']}") for piece in shown)
+    yield from (printable(f"{_place_of(piece)}: {piece['text']}") for piece in shown)
     if more := len(quoted) - len(shown) + finding["evidence_left_out"] if shown else 0:
         yield f"and {more:,} more"
     yield f"Why: {finding['why']}"
     yield f"Do: {finding['advice']}"
 
 
+def _place_of(piece: Shape) -> str:
+    """Return the line in which evidence stands, after its file where that is not the dump."""
+    line = f"line {piece['line']}" if piece["line"] else ""
+    return ", ".join(filter(None, (piece.get("source", ""), line)))
+
+
 def looked_at(document: Shape) -> str:
     """Return what was looked at."""
     dumps = (f"{', '.join(dump['tables'])} of {path_of(dump)}" for dump in dumps_in(document))
     ports = document["service_ports"]
-    services = counted(ports, "service port") if ports else "no service (none in the dump)"
+    services = counted(ports, "service port") if ports else f"no service ({_why_none(document)})"
     unseen = (
         f"; not checked, as not in the dump: {', '.join(document['unseen'])}" if document["unseen"] else ""
     )
     return printable(f"{services}; tables {'; '.join(dumps)}{unseen}")
+
+
+def _why_none(document: Shape) -> str:
+    """Return why no service was looked at, in short."""
+    in_nft = any(dump["mode"] == "nftables" for dump in dumps_in(document))
+    return "those of nftables mode are not checked" if in_nft else "none in the dump"
 
 
 def found_in(document: Shape) -> str:

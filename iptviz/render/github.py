@@ -56,7 +56,9 @@ def github_text(document: Shape) -> str:
 
 
 def _command(document: Shape, finding: Shape) -> str:
-    source, lines = path_of(dump_in(document, finding)), places_of(finding)
+    lines = places_of(finding)
+    elsewhere = [piece for piece in (lines or finding["evidence"])[:1] if "source" in piece]
+    source = path_of(elsewhere[0] if elsewhere else dump_in(document, finding))
     properties = {"title": finding["id"]}
     if source not in NO_FILES:
         properties |= {"file": printable(source)} | ({"line": str(lines[0]["line"])} if lines else {})

@@ -86,6 +86,9 @@ def _result(document: Shape, finding: Shape, rules: list[str]) -> Shape:
 
 
 def _location(uri: str, piece: Shape | None = None) -> Shape:
+    """Return where evidence stands: in a file of its own, or that of the dump."""
+    if piece is not None and "source" in piece:
+        uri = _uri(path_of(piece))
     place: Shape = {"artifactLocation": {"uri": uri}}
     if piece is not None:
         place["region"] = {"startLine": piece["line"]}

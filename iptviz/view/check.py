@@ -21,8 +21,8 @@ from iptviz.view.unseen import unseen_of_node
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.checks.finding import Finding
-    from iptviz.dump.model import Dump
+    from iptviz.checks.finding import Evidence, Finding
+    from iptviz.node.listing import RuleSource
     from iptviz.questions.check import CheckResult
 
 FINDINGS = Columns(
@@ -50,7 +50,7 @@ def check_view(result: CheckResult, *, fold: bool = True) -> View:
     folded = result.findings[len(shown) :]  # the least severe are the last
     return View(
         "Findings",
-        dump_label(result.dump, complete=result.dump.complete, noted=False),
+        _label(result),
         (
             Notes(later(lambda: check_notes(result))),
             *([table] if table.rows else []),
@@ -58,6 +58,13 @@ def check_view(result: CheckResult, *, fold: bool = True) -> View:
         ),
         document=result.to_dict,
     )
+
+
+def _label(result: CheckResult) -> str:
+    """Return what was read: the dump that is obviously meant, or all listings of nft."""
+    if result.dumps:
+        return dump_label(result.dump, complete=result.dump.complete, noted=False)
+    return " + ".join(dump_label(one, complete=one.complete, noted=False) for one in result.sources)
 
 
 def check_notes(result: CheckResult) -> tuple[str, ...]:
@@ -82,12 +89,17 @@ def _row(result: CheckResult, finding: Finding, *, fold: bool, hint: str = " (--
         (
             Cell("fate", finding.severity),
             Cell("text", finding.id),
-            Cell("text", short_dump_label(result.dump_of(finding)) if finding.dump else ""),
+            Cell("text", _dump_cell(result, finding)),
             Cell("text", printable(f"{_sentence(with_pods(finding, result.snapshot))}{unsure}")),
         ),
-        tuple(_below(finding, fold=fold, hint=hint)),
+        tuple(_below(finding, fold=fold, hint=hint, own=result.dump.source)),
         "bad" if finding.severity in _BAD else "",
     )
+
+
+def _dump_cell(result: CheckResult, finding: Finding) -> str:
+    """Return which of several dumps a finding is about; empty where it is about another file, or the only one."""
+    return next((short_dump_label(dump) for dump in result.dumps if dump.number == finding.dump), "")
 
 
 def _sentence(finding: Finding) -> str:
@@ -96,15 +108,24 @@ def _sentence(finding: Finding) -> str:
     return placed(0 if finding.line in quoted else finding.line, text(finding))
 
 
-def _below(finding: Finding, *, fold: bool, hint: str) -> Iterator[Below]:
-    quoted = [piece for piece in finding.evidence if piece.text]
+def _below(finding: Finding, *, fold: bool, hint: str, own: str) -> Iterator[Below]:
+    """Yield the evidence and the advice; `own` is the file that need not be named."""
+    quoted = [text for piece in finding.evidence if (text := _quoted(piece, own))]
     shown = quoted[:_SHOWN] if fold and len(quoted) > _SHOWN + 1 else quoted
-    for piece in shown:
-        yield Below(printable(f"line {piece.line}: {piece.text}"))
+    yield from map(Below, map(printable, shown))
     if len(quoted) > len(shown):
         yield Below(f"and {counted(len(quoted) - len(shown), 'more line')}{hint}")
     for label, said in (("Why", finding.why), ("Do", finding.todo)):
         yield Below(plain(said), label=label, pieces=pieces(said))
+
+
+def _quoted(piece: Evidence, own: str) -> str:
+    """Return a piece of evidence: what stands there, after the line and another file."""
+    if not (piece.text or piece.source):
+        return ""
+    line = f"line {piece.line}" if piece.line else ""
+    place = ", ".join(filter(None, (piece.source if piece.source != own else "", line)))
+    return ": ".join(filter(None, (place, piece.text)))
 
 
 # --- what is said of all ---------------------------------------------------------------------------------------
@@ -114,18 +135,22 @@ def _facts(result: CheckResult, folded: tuple[Finding, ...]) -> Iterator[Fact]:
     if folded:
         yield Fact("Info", _folded_text(folded, more=len(folded) < len(result.findings)))
     yield from check_facts(result)
-    yield Fact("Not visible", unseen_of_node(result), kind="depends")
+    if unseen := unseen_of_node(result):
+        yield Fact("Not visible", unseen, kind="depends")
 
 
 def check_facts(result: CheckResult) -> Iterator[Fact]:
     """Yield what was looked at, what was left out, and what is taken for granted."""
-    found = f"{_looked_at(result)}: {found_text(result)}" + ("" if result.ports else NO_SERVICE)
+    unchecked = "" if result.ports else _IN_NFT if result.nftables else NO_SERVICE if result.dumps else ""
+    found = f"{_looked_at(result)}: {found_text(result)}{unchecked}"
     yield Fact("Checked", found, "bad" if result.counts else "", "compared")
     if result.known:
         yield Fact("Baseline", f"{counted(len(result.known), 'known finding')} left out")
     if unasked := result.left_out - result.below:
         yield Fact("Left out", f"{counted(unasked, 'finding')} not selected")
-    if result.assumed:
+    if not result.dumps:
+        yield Fact("Not checked", _NOT_CHECKED, kind="depends")
+    elif result.assumed:
         yield Fact("Assumed", printable(clauses(result.assumed)), kind="assumed")
     elif result.unseen:
         yield Fact(
@@ -137,6 +162,11 @@ def check_facts(result: CheckResult) -> Iterator[Fact]:
 
 NO_SERVICE = "; they have no service, so none was checked"
 """What is said of rules in which there is no service."""
+
+_IN_NFT = "; services in tables of nft were not checked"
+
+
+_NOT_CHECKED = "what rules of nft do to connections (see iptviz services, trace and packet)"
 
 
 def found_text(result: CheckResult) -> str:
@@ -165,14 +195,14 @@ def _looked_at(result: CheckResult) -> str:
     """Return what was looked at: for what, how many service ports, which dumps and tables."""
     wanted = f"only for {', '.join(result.looked_for)}, " if result.selected else ""
     ports = f"{counted(result.ports, 'service port')}, " if result.ports else "only "
-    first, *others = result.dumps
-    if not others:
-        return f"{wanted}{ports}{_rules(first)}"
+    if len(result.dumps) < 2:
+        rules = ", ".join(map(_rules, result.sources))
+        return f"{wanted}{ports}{rules}"
     dumps = "; ".join(f"{short_dump_label(dump)}, {_rules(dump)}" for dump in result.dumps)
     what = ports.removesuffix(", ") if result.ports else "only rules"
     return f"{wanted}{what} in {len(result.dumps)} dumps ({dumps})"
 
 
-def _rules(dump: Dump) -> str:
-    """Return how many rules of which tables a dump has."""
-    return printable(f"{counted(dump.rule_count, 'rule')} of {', '.join(dump.tables)}")
+def _rules(source: RuleSource) -> str:
+    """Return how many rules of which tables a dump or a listing has."""
+    return printable(f"{counted(source.rule_count, 'rule')} of {', '.join(source.tables) or 'no table'}")

@@ -68,7 +68,7 @@ def dump_label(dump: RuleSource, *, complete: bool, noted: bool = True) -> str:
     parts = [
         _place_label(dump),
         dump.tool or f"{dump.family}, no header",
-        _tables_label(dump),
+        _tables_label(dump) or "no table",
         counted(dump.rule_count, "rule"),
         "complete" if complete else f"INCOMPLETE{', see the notes' if noted else ''}",
     ]

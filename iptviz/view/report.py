@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.errors import OutputError
 from iptviz.paths.fares import fails_unduly
 from iptviz.questions.check import CheckResult
 from iptviz.questions.report import ReportResult, report_of
@@ -48,10 +49,16 @@ if TYPE_CHECKING:
 
 
 def page_view(result: Any, *, fold: bool = True) -> View:
-    """Return the view of any answer about a dump: that of a report on the dump, which holds this answer alone."""
+    """Return the view of any answer about a dump: that of a report on the dump, which holds this answer alone.
+
+    Raises:
+        OutputError: it is a check of listings of nft alone, of which there is no report.
+    """
     if isinstance(result, ServicesResult):
         result = report_of(result, ())
     elif isinstance(result, CheckResult):
+        if not result.dumps:
+            raise OutputError("no page of a listing of nft alone is made", hint="use -f markdown")
         checked = report_of(services(node_of(result)), ())._replace(checked=result)
         return report_view(checked, fold=fold, asked="check")
     elif not isinstance(result, ReportResult):

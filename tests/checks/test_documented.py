@@ -19,7 +19,6 @@ CATALOGUE = SHARED.parent / "DIAGNOSTICS.md"
 needs_catalogue = pytest.mark.skipif(not CATALOGUE.exists(), reason="needs the catalogue of diagnostics")
 
 NOT_FOUND = {
-    "nft-listing-empty": "needs listings of `nft list ruleset`, of which only the names of tables are read",
     "nft-element-missing": "needs the maps of kube-proxy's nftables mode, which are not read",
 }
 """Ids of the catalogue that nothing finds, and why."""

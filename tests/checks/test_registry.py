@@ -103,6 +103,7 @@ VALUES: dict[str, Hashable] = {
     "decider": Decider("filter", "FORWARD", 3, 7, "-A FORWARD -j DROP"),
     "server": VirtualServer("tcp", "10.96.0.1:80", "rr", 10800, (RealServer("10.244.0.1:80", 1),), 7), "place": "node.txt:7",
     "because": remark("mode-ipvs"), "old_era": remark("mode-none"), "new_era": remark("mode-ipvs"), "old": "legacy", "new": "nf_tables",
+    "open_at": "map service-ips", "legacy": False, "order": "untold",
     "sides": ("old",), "fact": "interfaces", "kinds": ("routes", "sysctls"), "namespace": "shop", "backend": "legacy", "why": "cut",
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""

@@ -8,9 +8,8 @@ import iptviz
 from iptviz.checks.era import era_remark
 from iptviz.checks.wording import sentence, sentences
 from iptviz.kube.era import era_of
-from iptviz.kube.mode import Mode, mode_of, mode_of_listing
+from iptviz.kube.mode import Mode, mode_of, mode_of_ruleset
 from iptviz.kube.nftables.own import has_services, own_table
-from iptviz.node.listing import NftListing
 from tests.conftest import FIXTURES
 from tests.nft.told import listing, ruleset_of
 
@@ -118,7 +117,7 @@ def test_a_node_in_userspace_mode_is_not_said_to_have_no_kube_proxy() -> None:
 
 
 def told_by(text: str | bytes, family: str = "ipv4") -> Mode | None:
-    return mode_of_listing(NftListing(ruleset_of(text), "ruleset.nft", family))
+    return mode_of_ruleset(ruleset_of(text), [family])
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import stat
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -14,12 +14,10 @@ from typer.testing import CliRunner
 from iptviz.cli.app import app
 from iptviz.redact.secrets import Secrets
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 pytestmark = pytest.mark.usefixtures("known_keys")
 DUMP = "fixtures/policies-today/dump.rules"
 OTHER = "fixtures/policies-old/dump.rules"
+LISTING = "tests/nft/listings/every-1.36.listing"
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -275,3 +273,70 @@ def test_a_random_key_that_makes_one_address_of_the_dump_from_another_is_not_use
 
 def _pseudonym(key: int, address: str) -> str:
     return Secrets(key.to_bytes(32, "big")).addresses.of(address)
+
+
+# --- listings of nft -----------------------------------------------------------------------------------------------
+
+
+def test_it_prints_a_listing_of_nft_in_pseudonyms() -> None:
+    for name in (LISTING, LISTING.replace(".listing", ".json")):
+        status, text, message = run("redact", name)
+        assert (status, message) == (0, "")
+        assert "kube-proxy" in text
+        assert "shop/" not in text
+        assert "10.244.0." not in text
+
+
+def test_a_dump_and_a_listing_of_one_node_are_one_text(tmp_path: Path) -> None:
+    node = tmp_path / "node"
+    node.mkdir()
+    (node / "dump.rules").write_text(Path(DUMP).read_text())
+    (node / "nft.txt").write_text(Path(LISTING).read_text())
+    mapping = str(tmp_path / "secret.json")
+    dump, listing, both = (run("redact", name, "--map", mapping)[1] for name in (DUMP, LISTING, str(node)))
+    assert both == f"{dump}# nft list ruleset\n{listing}"
+    again = tmp_path / "again.txt"
+    again.write_text(both)
+    assert "nft list ruleset" in run("sources", str(again))[1]
+    (node / "nft.txt").write_text("table ip filter {\n}\n")  # nothing but what the dump shows
+    assert run("redact", str(node), "--map", mapping)[1] == dump
+
+
+def test_one_map_is_for_dumps_and_listings(tmp_path: Path) -> None:
+    mapping = tmp_path / "secret.json"
+    run("redact", DUMP, "--map", str(mapping))
+    before = json.loads(mapping.read_text())
+    text = run("redact", LISTING, "--map", str(mapping))[1]
+    kept = json.loads(mapping.read_text())
+    assert kept["names"]["service"].items() >= before["names"]["service"].items()
+    web = f"ns-{kept['names']['namespace']['shop']}/svc-{kept['names']['service']['web']}/tcp"
+    assert f"-{web}/" in text
+    assert f" {kept['addresses']['10.244.0.5']} " in text
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("packet", "--src", "198.51.100.7", "--dst", "10.96.20.1:80", "--protocol", "tcp"),
+        ("services",),
+        ("trace", "shop/web"),
+        ("trace", "10.96.20.1:80"),
+        ("sources",),
+    ],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("json_too", [False, True])
+def test_answers_of_nftables_mode_are_in_pseudonyms(asked: tuple[str, ...], *, json_too: bool) -> None:
+    words = [*asked, LISTING, *(["--json"] if json_too else [])]
+    plain, hidden = run(*words), run(*words, "--redact")
+    assert plain[0] == hidden[0] == 0, hidden
+    for name in ("shop", "web", "10.244.", "10.96.", "198.51.100.", LISTING):
+        assert name not in hidden[1]
+    assert len(hidden[1].splitlines()) == len(plain[1].splitlines())
+
+
+def test_a_listing_without_tables_is_said_to_be_none(tmp_path: Path) -> None:
+    (tmp_path / "nft.txt").write_text("")
+    status, text, message = run("redact", str(tmp_path / "nft.txt"))
+    assert (status, text) == (2, "")
+    assert "nft.txt" in message

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 
 from iptviz.cli.app import app
 from iptviz.cli.options import Options
-from iptviz.cli.pseudonyms import redacted
-from iptviz.node.load import load
+from iptviz.cli.redacting import redacted
+from iptviz.node.load import load_node
 from iptviz.redact.dump import Redactor
 from iptviz.redact.lock import locked
 from iptviz.redact.secrets import Secrets
@@ -110,7 +110,7 @@ def test_a_run_that_is_killed_keeps_no_other_waiting(mapping: Path) -> None:
 
 
 def redact(mapping: Path, text: str) -> str:
-    return redacted(load(text.encode()), Options(mapping=str(mapping)), ports=True)
+    return redacted(load_node(text.encode()), Options(mapping=str(mapping)), ports=True)
 
 
 def while_one_is_between(

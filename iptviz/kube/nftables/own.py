@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.records import NamedTuple
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from iptviz.nft.model import Chain, Ruleset, Table
+    from iptviz.node.listing import ReadListing
 
 NAME = "kube-proxy"
 """What kube-proxy calls its tables."""
@@ -28,6 +31,30 @@ MAPS = ("service-ips", "service-nodeports", "no-endpoint-services", "no-endpoint
 """The maps of which one has each address and port of a service."""
 
 _OF_SERVICES = ("service-", "local-", "external-", "firewall-", "endpoint-")
+
+
+class OwnTable(NamedTuple):
+    """The table of a family of addresses, `ipv4` or `ipv6`, and the listing that shows it."""
+
+    family: str
+    table: Table
+    listing: ReadListing
+
+    @property
+    def name(self) -> str:
+        """What nft calls it: `ip kube-proxy`."""
+        return f"{self.table.family} {self.table.name}"
+
+
+def own_tables(listings: Iterable[ReadListing]) -> list[OwnTable]:
+    """Return kube-proxy's tables of a node, one for each family; a listing of all tables goes before others."""
+    found: dict[str, OwnTable] = {}
+    for listing in sorted(listings, key=lambda one: one.piece.partial):
+        for family in FAMILIES:
+            table = None if listing.ruleset is None else own_table(listing.ruleset, family)
+            if table is not None:
+                found.setdefault(family, OwnTable(family, table, listing))
+    return list(found.values())
 
 
 def own_table(ruleset: Ruleset, family: str) -> Table | None:
@@ -52,4 +79,20 @@ def has_services(table: Table) -> bool:
     maps = (table.sets[name] for name in MAPS if name in table.sets)
     return any(found.has_elements for found in maps) or any(
         chain.has_rules for chain in chains_of_services(table)
+    )
+
+
+def lacking_rules(table: Table) -> tuple[str, ...]:
+    """Return the chains that lead to services, are there, and have no rule, which kube-proxy never leaves so."""
+    chains = (table.chains.get(name) for name in (DISPATCHER, *HOOKS))
+    return tuple(chain.name for chain in chains if chain is not None and not chain.has_rules)
+
+
+def is_unled(table: Table) -> bool:
+    """Whether chains of services have rules, and the maps that lead to them are there and have no element."""
+    maps = [table.sets[name] for name in MAPS if name in table.sets]
+    return (
+        bool(maps)
+        and not any(found.has_elements for found in maps)
+        and any(chain.has_rules for chain in chains_of_services(table))
     )

@@ -1,0 +1,1 @@
+"""Listings of nft in pseudonyms, text and JSON: the same tables, at the same lines."""

@@ -1,0 +1,178 @@
+"""`iptviz check` where nft lists what a node has: what is found, where it stands, and what is said not to be checked."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from iptviz.checks.registry import OF_LISTINGS
+from tests.conftest import ROOT
+from tests.nft.told import listing
+from tests.program import Ended
+from tests.program import run as started
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CHECKS = "fixtures/checks"
+WHOLE = "tests/nft/listings/every-1.36.listing"
+MIXED = "tests/nft/listings/mixed-node.listing"
+FLUSHED = f"{CHECKS}/nft-table-flushed/fault.nft"
+TWO = f"{CHECKS}/both-modes/fault-nftables.rules"
+
+
+def run(*arguments: str) -> Ended:
+    return started("check", *arguments)
+
+
+def asked(*arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(*arguments, "--json").stdout)
+    return found
+
+
+def test_a_listing_alone_is_checked_and_what_is_not_looked_at_is_said() -> None:
+    done = run(WHOLE)
+    assert (done.returncode, done.stderr) == (0, "")
+    head, _, note, *_ = done.stdout.splitlines()
+    assert head == f"{WHOLE} · nft list ruleset · ip kube-proxy · 58 rules · complete"
+    assert note.startswith(
+        "note: kube-proxy runs in nftables mode: the given nft ruleset has its table (nft ip kube"
+    )
+    assert "were not checked, only whether these tables are whole" in note
+    assert re.search("^Checked +only 58 rules of ip kube-proxy: no findings; services in tables of nft were not checked$",
+                     done.stdout, re.MULTILINE)  # fmt: skip
+    assert re.search("^Not checked +what rules of nft do", done.stdout, re.MULTILINE)
+    assert "Not visible" not in done.stdout
+
+
+def test_the_document_of_a_listing_has_the_shape_of_a_dump() -> None:
+    found = asked(WHOLE)
+    assert found["dump"] == {
+        "source": WHOLE, "family": "ipv4", "tool": "nft list ruleset", "backend": "nf_tables", "mode": "nftables",
+        "tables": ["ip kube-proxy"], "rules": 58, "complete": True,
+    }  # fmt: skip
+    assert (found["looked_for"], found["service_ports"], found["findings"]) == (list(OF_LISTINGS), 0, [])
+
+
+def test_a_flushed_table_is_found_with_its_chains() -> None:
+    done = run(FLUSHED)
+    assert done.returncode == 1
+    assert "    line 104: chain services {\n" in done.stdout
+    (finding,) = asked(FLUSHED)["findings"]
+    assert (finding["id"], finding["severity"], finding["certainty"]) == (
+        "nft-table-flushed",
+        "critical",
+        "certain",
+    )
+    assert finding["evidence"][0] == {"line": 104, "text": "chain services {", "source": FLUSHED}
+
+
+def test_maps_without_elements_may_be_hidden() -> None:
+    (finding,) = asked(f"{CHECKS}/nft-table-flushed/fault-elements.nft")["findings"]
+    assert (finding["id"], finding["certainty"]) == ("nft-table-flushed", "if-complete")
+    assert "--terse" in finding["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty: nft failed, or had nothing to list"),
+        ("\n\n", "is empty: "),
+        ("Segmentation fault (core dumped)\n", "has no table, only messages (Segmentation fault (core dumped)): "),
+        (listing("every-1.36.listing")[:3000].decode(), "ends within map service-ips: the listing was cut"),
+        (listing("every-1.36.json")[:9000].decode(), "ends within its JSON: the listing was cut"),
+    ],
+)  # fmt: skip
+def test_a_listing_that_shows_nothing_is_no_proof(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "ruleset.nft"
+    path.write_text(text)
+    done = run(str(path))
+    assert done.returncode == 1
+    assert f"ruleset.nft {said}" in done.stdout
+    assert done.stdout.splitlines()[0].endswith(" INCOMPLETE")
+    assert {one["id"] for one in asked(str(path))["findings"]} == {"nft-listing-empty"}
+
+
+def test_a_hostile_name_and_a_hostile_message_stay_text(tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[31m.nft"
+    path.write_text("\x1b[31m[bold]boo[/bold]\n")
+    for kind in ("table", "markdown", "github", "junit", "sarif"):
+        done = run(str(path), "-f", kind)
+        assert done.returncode == 1
+        assert "\x1b" not in done.stdout
+
+
+def test_rules_of_two_modes_are_found_in_one_listing() -> None:
+    (finding,) = asked(MIXED)["findings"]
+    assert finding["id"] == "both-modes"
+    assert finding["message"].endswith(
+        "both are asked at one priority (-100), and no dump shows which is asked first"
+    )
+    lines = listing("mixed-node.listing").decode().splitlines()
+    assert [lines[piece["line"] - 1].strip() for piece in finding["evidence"]] == [
+        piece["text"] for piece in finding["evidence"]
+    ]
+    assert "jump KUBE-SVC-" in finding["evidence"][0]["text"]
+    assert finding["evidence"][1]["text"] == "table ip kube-proxy {"
+
+
+@pytest.mark.parametrize(
+    ("priority", "said"),
+    [
+        ("dstnat", "no dump shows which is asked first"),
+        ("-110", "the table is asked first, by its priority"),
+        ("-90", "iptables is asked first, by its priority"),
+    ],
+)
+def test_the_priority_tells_which_mode_is_asked_first(priority: str, said: str, tmp_path: Path) -> None:
+    ruleset = tmp_path / "node.nft"
+    text = (ROOT / CHECKS / "both-modes/fault-nftables.nft").read_text()
+    ruleset.write_text(text.replace("priority dstnat", f"priority {priority}"))
+    (finding,) = (one for one in asked(TWO, str(ruleset))["findings"] if one["id"] == "both-modes")
+    assert said in finding["message"]
+    rule, table = finding["evidence"]
+    assert "source" not in rule
+    assert table == {"line": 1, "text": "table ip kube-proxy {", "source": str(ruleset)}
+    assert f"    {ruleset}, line 1: table ip kube-proxy {{\n" in run(TWO, str(ruleset)).stdout
+
+
+def test_formats_for_ci_name_the_file_of_the_listing(tmp_path: Path) -> None:
+    empty = tmp_path / "node.nft"
+    empty.write_text("")
+    dump = f"{CHECKS}/nft-listing-empty/near.rules"
+    sarif = json.loads(run(dump, str(empty), "-f", "sarif").stdout)
+    assert [one["ruleId"] for one in sarif["runs"][0]["results"]] == ["nft-listing-empty"]
+    assert f"::error title=nft-listing-empty,file={empty}" in run(dump, str(empty), "-f", "github").stdout
+    suites = run(FLUSHED, "-f", "junit").stdout
+    assert 'tests="4" failures="1"' in suites
+    assert "those of nftables mode are not checked" in suites
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("table inet mine {\n\tchain c {\n\t\taccept\n\t}\n}\n", "No table kube-proxy is listed"),
+        ("table ip nat {\n\tchain KUBE-SERVICES {\n\t}\n}\n", "line 2: kube-proxy's chain KUBE-SERVICES is in a table of ipt"),
+    ],
+)  # fmt: skip
+def test_why_a_listing_has_no_services_of_nftables_mode(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "ruleset.nft"
+    path.write_text(text)
+    (note,) = asked(str(path))["notes"]
+    assert note.startswith(said)
+
+
+def test_what_takes_a_dump_cannot_be_asked_of_a_listing() -> None:
+    done = run("--select", "forward-drop", WHOLE)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("iptviz: no selected finding is looked for in a listing of nft alone\n")
+    assert run("--select", "both-modes", WHOLE).returncode == 0
+
+
+def test_a_page_takes_a_dump(tmp_path: Path) -> None:
+    done = run(WHOLE, "-o", str(tmp_path / "check.html"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "iptviz: no page of a listing of nft alone is made\n  use -f markdown\n"
