@@ -125,7 +125,12 @@ def verify_cluster(
     _check_node(cluster, node)
     snapshot = as_snapshot(dump, listed=True).with_pods(pods)
     comparison = Comparison(cluster, node, snapshot.pods or ())
-    sources = sources_by_family(snapshot) or (snapshot.dump,)
+    sources = sources_by_family(snapshot) or snapshot.dumps[:1]
+    if not sources:
+        raise DumpError(
+            "services cannot be compared: the listing of nft has no table kube-proxy",
+            where=snapshot.listed_in,
+        )
     answers = [_verify(each, comparison) for each in sources]
     return answers[0]._replace(snapshot=snapshot, others=tuple(answers[1:]))
 

@@ -13,6 +13,7 @@ import iptviz
 from iptviz.errors import DumpError
 from iptviz.node.load import load_node
 from tests import kubeproxy
+from tests.conftest import FIXTURES
 from tests.kubeproxy import Cluster, Service
 from tests.kubeproxy.features import everything
 from tests.nft.told import LISTINGS
@@ -325,6 +326,15 @@ def test_the_command_tells_what_is_expected_and_exits_by_what_really_differs(tmp
     assert "10.244.1.7:8080" in rows.stdout
 
 
+def test_the_node_of_the_reference_is_as_both_modes_write_it() -> None:
+    """One node before and after its switch, when kube-proxy was behind: an endpoint is not yet in its table."""
+    shop = replace(WEB, **OPEN), CART
+    services = (*kubeproxy.basics(), *shop)
+    assert (FIXTURES / "switched" / "old.rules").read_text() == dump(*services)
+    behind = replace(shop[0], endpoints=PODS[:2]), CART
+    assert (FIXTURES / "switched" / "new.nft").read_text() == nft(*kubeproxy.basics(), *behind)
+
+
 def test_services_in_no_rules_cannot_be_compared(tmp_path: Path) -> None:
     """IPVS has them in the kernel; of a node in nftables mode the dump alone has none."""
     ipvs = "*nat\n:KUBE-SERVICES - [0:0]\n:KUBE-NODE-PORT - [0:0]\nCOMMIT\n"
@@ -335,6 +345,35 @@ def test_services_in_no_rules_cannot_be_compared(tmp_path: Path) -> None:
         differing(tmp_path, dump(WEB), kubelets)
 
 
-def test_whether_all_connections_fare_alike_is_not_asked_of_nft(tmp_path: Path) -> None:
-    with pytest.raises(DumpError, match="--equivalent"):
-        differing(tmp_path, dump(WEB), nft(WEB), equivalent=True)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"equivalent": True},
+        {"packet": "10.244.0.9 shop/web tcp 80"},
+        {"packet": "10.244.0.9 10.97.20.77 tcp 80"},
+    ],
+)
+def test_what_asks_iptables_rules_alone_refuses_tables_of_nft(asked: dict[str, Any], tmp_path: Path) -> None:
+    for sides in ((dump(WEB), nft(WEB)), (nft(WEB), nft(WEB))):
+        with pytest.raises(DumpError, match="iptables rules alone"):
+            differing(tmp_path, *sides, **asked)
+
+
+def test_a_trace_tells_what_changed_since_in_and_across_modes(tmp_path: Path) -> None:
+    (tmp_path / "before.nft").write_text(nft(WEB, CART))
+    (tmp_path / "before.rules").write_text(dump(WEB, CART))
+    (tmp_path / "now.nft").write_text(nft(replace(WEB, endpoints=PODS[:2])))
+    now = load_node(str(tmp_path / "now.nft"))
+    for before in ("before.nft", "before.rules"):
+        since = load_node(str(tmp_path / before))
+        found = iptviz.trace(now, "shop/web", since=since).changes
+        assert found is not None
+        (one,) = found.changed
+        assert {each.kind for each in one.differences} == {"endpoint removed", "share"}
+        gone = iptviz.trace(now, "shop/cart", since=since)
+        assert {"target-absent", "there-before"} <= {note.id for note in gone.notes}
+    same = iptviz.trace(
+        load_node(str(tmp_path / "before.nft")), "shop/cart", since=load_node(str(tmp_path / "before.rules"))
+    )
+    assert same.changes is not None
+    assert not same.changes.differ
