@@ -286,7 +286,7 @@ def _rule_change(change: RuleChange) -> Shape:
 
 
 def _rule(form: RuleForm | None) -> Shape | None:
-    return None if form is None else {"line": form.line, "text": form.text}
+    return None if form is None else {"line": form.line or None, "text": form.text}
 
 
 # --- findings --------------------------------------------------------------------------------------------------
