@@ -22,7 +22,7 @@ ORDER = (
     {"source", "listing"},
     {"intake"},
     {"dump", "supplied", "nft"},
-    {"ipset"},
+    {"ipset", "iptables_nft"},
     {"node"},
     {"cluster"},
     {"rules"},

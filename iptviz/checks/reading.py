@@ -133,6 +133,11 @@ def _table_guessed(*, first: int, last: int, table: str) -> str:
     return f"{lines} {verb} no table: assumed {table} from the chains and targets"
 
 
+def _nft_hides(*, count: int) -> str:
+    rules = "1 rule" if count == 1 else f"{count:,} rules"
+    return f"nft does not print all of {rules}: what is hidden (xt match, xt target) is unknown"
+
+
 def _lines_left_out(*, notes: tuple[LineNote, ...], total: int) -> str:
     count = sum(note.size for note in notes)
     lines = "line that is" if total == 1 else "lines that are"
@@ -189,6 +194,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "row-unread": "a row of the listing is unreadable: its effect is unknown",
     "made-from-listing": "built from a listing (iptables -L), which does not show everything",
     "chains-unlisted": "table {table}: {chains} not listed: their rules are unknown",
+    "nft-hides": _nft_hides,
     "interfaces-not-shown": "interfaces are not shown: a rule may apply to some only",
     "table-not-named": _table_guessed,
     "option-unknown": "not understood: unknown option {option}",
@@ -204,6 +210,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "html-entities": "HTML entities decoded",
     "strings-unpacked": "text in JSON or YAML strings unpacked",
     "parts-joined": "partial lines of a container log joined",
+    "objects-counted": "line numbers count the objects of the JSON, as jq -c '.nftables[]' prints them",
     "lines-unpacked": "line numbers are those of the unpacked text",
     "side-read": "this is a diff: using its {side} side (--side {other_side} for the other)",
     "grep-colours": "colour codes of grep removed",
@@ -299,10 +306,11 @@ def nat_unreadable(*, gaps: tuple[Remark, ...]) -> str:
 
 @diagnosis("medium")
 def lossy_listing(*, gaps: tuple[Remark, ...]) -> str:
-    """The text is a listing (iptables -L), not a dump.
+    """The text is a listing (iptables -L, nft), not a dump.
 
-    It abbreviates counters and leaves out details of rules; without -v it leaves out interfaces, too. Single
-    chains that are listed leave out all others.
+    iptables -L abbreviates counters and leaves out details of rules; without -v it leaves out interfaces, too.
+    nft has no words for some matches and targets of iptables, as JSON for most. Single chains that are listed
+    leave out all others.
 
     Why: An answer may say too much: without -v a rule that holds for one interface looks as if it held for all,
     and of some options a listing shows a part.
@@ -326,6 +334,7 @@ def table_guessed(*, gaps: tuple[Remark, ...]) -> str:
 _NO_MISSING_LINES = {
     "made-from-listing": lossy_listing,
     "interfaces-not-shown": lossy_listing,
+    "nft-hides": lossy_listing,
     "chains-unlisted": lossy_listing,
     "table-not-named": table_guessed,
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from iptviz.checks.finding import diagnosis, found
 from iptviz.checks.wording import listed
+from iptviz.dump.rule import Rule
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import (
     ENDPOINT_CHAIN,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.engine.effects import BrokenJumps
     from iptviz.rules.form import Place
@@ -53,7 +53,8 @@ def broken_jumps(broken: BrokenJumps, *, complete: bool) -> Iterator[Finding]:
     for rule, chains in broken.loops.items():
         yield loop(chains, [rule], line=rule.line)
     for rule, chain in broken.missing.items():
-        excerpt = cast("Table", rule.table).shown.is_excerpt  # of which the answer itself says what it lacks
+        # Of an excerpt the answer itself says what it lacks.
+        excerpt = isinstance(rule, Rule) and cast("Table", rule.table).shown.is_excerpt
         if not excerpt and not (complete and chain in _MARKING):
             yield dangling((chain,), [rule], complete=complete)
 

@@ -200,7 +200,8 @@ def marks_not_printed(*, chain: str, target: str) -> str:
 def chances_not_printed(*, chains: tuple[str, ...]) -> str:
     """The dump does not show probabilities: no rule of a service chain has one, where all but the last should.
 
-    Matches were lost: an iptables older than the one that wrote the rules saved it, or the text was shortened.
+    Matches were lost: an iptables older than the one that wrote the rules saved it, nft printed them as JSON, or
+    the text was shortened.
 
     Why: As the text stands the first endpoint of each service would get every connection. kube-proxy never writes
     that; the share of each endpoint is unknown.
@@ -215,9 +216,10 @@ def chances_not_printed(*, chains: tuple[str, ...]) -> str:
     explains=("endpoint-without-dnat",),
 )
 def dnat_unreadable(*, chains: tuple[str, ...], count: int) -> str:
-    """The dump does not show where DNAT rules send connections: an iptables of another version saved it.
+    """The dump does not show where DNAT rules send connections: it was printed by nft, or by another iptables.
 
-    It printed `[unsupported revision]`, `--to-destination :0 --persistent` or `--random` in place of the address.
+    That printed `xt target DNAT`, `[unsupported revision]`, `--to-destination :0 --persistent` or `--random` in
+    place of the address.
 
     Why: The dump is wrong, the node works: shares hold, the addresses of endpoints are unknown. Restoring this
     dump would make it real.

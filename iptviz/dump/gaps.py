@@ -27,7 +27,7 @@ _BOTH = ("nat", "filter")
 _KUBE = b"KUBE-SERVICES"
 
 
-OF_FORM = frozenset({"made-from-listing", "interfaces-not-shown", "table-not-named"})
+OF_FORM = frozenset({"made-from-listing", "interfaces-not-shown", "table-not-named", "nft-hides"})
 """Gaps that are no missing lines: the form of the text does not show everything."""
 
 

@@ -10,7 +10,7 @@ from iptviz.dump.gaps import NO_LINES, GapSearch, find_gaps, legacy_warning, no_
 from iptviz.dump.table import Table
 from iptviz.intake.header import Header, read_header
 from iptviz.intake.lines import Lines
-from iptviz.intake.plain import DumpForm
+from iptviz.intake.plain import WHOLE_TABLES, DumpForm
 from iptviz.intake.read import read_text
 from iptviz.source.bundle import command_of_path, namespace_of_path, node_of_path
 from iptviz.source.origin import Source
@@ -66,8 +66,8 @@ class Dump:
         for table in self.tables.values():
             table.beside = self.tables
             table.is_listed = self.form == DumpForm.LISTING
-            some = table.name in unlisted or not any(map(table.has_chain, HOOKS))
-            table.shows_some_chains = self.form != DumpForm.SAVE and some
+            bare = self.form not in WHOLE_TABLES and not any(map(table.has_chain, HOOKS))
+            table.shows_some_chains = self.form != DumpForm.SAVE and (table.name in unlisted or bare)
 
     @property
     def own_tables(self) -> list[str]:
@@ -106,7 +106,7 @@ class Dump:
     @property
     def tool(self) -> str | None:
         """The program that wrote the dump, as `iptables-save v1.8.9 (nf_tables)`, where it says so."""
-        return self.header.tool
+        return self.header.tool or self._plain.tool
 
     @property
     def backend(self) -> str | None:

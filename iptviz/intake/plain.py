@@ -18,6 +18,11 @@ class DumpForm:
     SAVE = "iptables-save"
     RULES = "iptables -S"
     LISTING = "iptables -L"
+    NFT = "nft list ruleset"
+
+
+WHOLE_TABLES = frozenset({DumpForm.SAVE, DumpForm.NFT})
+"""The forms that show all chains of a table that is there."""
 
 
 NEW, OLD = "new", "old"
@@ -30,7 +35,7 @@ class PlainDump(NamedTuple):
     `text` is plain iptables-save and `layout` says where its tables stand; `line_map` leads to the lines of what
     was read. `gaps` is what the form lacks. `family`, `backend` and `namespace`, which is a network namespace
     that is not the node's own, are told by what stands around the dump, or None. `form` is how it was written;
-    `node` the name in a shell prompt above it.
+    `node` the name in a shell prompt above it; `tool` what wrote it, where that is no iptables-save.
     """
 
     text: bytes
@@ -43,6 +48,7 @@ class PlainDump(NamedTuple):
     first_line: int = 1
     backend: str | None = None
     namespace: str | None = None
+    tool: str | None = None
 
 
 class Text(NamedTuple):

@@ -88,6 +88,13 @@ def _is_of_others(rule: Rule) -> bool:
     return family is None or family.writer not in {KUBE_PROXY, KUBELET, IPVS}
 
 
+def hides_mark(nat: Table | None) -> bool:
+    """Whether a rule of the chain that marks for masquerading does not show what it sets."""
+    rules = nat.rules_of(MARK_MASQUERADE) if nat is not None else ()
+    actions = (compiled(rule).action for rule in rules)
+    return any(action.name == "MARK" and action.operand is None for action in actions)
+
+
 class MarkedDrop(NamedTuple):
     """Who drops what bears the mark to be dropped: rules of the filter table, and the hooks that ask them."""
 

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 
 class JsonChain:
-    """A chain of JSON: what is said of it, and its rules."""
+    """A chain of JSON: what is said of it, and its rules, each with its place among the objects."""
 
     line = 0
 
     def __init__(self) -> None:
         self.head: dict[str, Any] = {}
-        self.rules: list[dict[str, Any]] = []
+        self.rules: list[tuple[int, dict[str, Any]]] = []
+        self.object = 0
         self._read: ChainBody | None = None
 
     def base(self, _chain: Chain) -> Base | None:
@@ -47,8 +48,8 @@ class JsonChain:
         """Return its rules and its comment."""
         if self._read is None:
             rules = tuple(
-                Rule(chain.table, chain.name, number, 0, rule, _handle(rule), _read)
-                for number, rule in enumerate(self.rules, 1)
+                Rule(chain.table, chain.name, number, 0, rule, _handle(rule), _read, place)
+                for number, (place, rule) in enumerate(self.rules, 1)
             )
             comment = self.head.get("comment")
             self._read = ChainBody(rules, None if comment is None else str(comment))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from iptviz.intake.remark import LineNote, remark
@@ -19,9 +20,10 @@ def read_json(text: str) -> Ruleset:
     """Return the tables of all objects `{"nftables": [...]}` in a text."""
     ruleset = Ruleset("json")
     source = Numbered(text)
+    places = count(1)
     for part in parts_of(text):
         if part.kind == "item":
-            _take(ruleset, part.item)
+            _take(ruleset, part.item, next(places))
         elif part.kind == "between":
             _leave_out(ruleset, source, part.start, part.end)
         elif part.kind == "open":
@@ -41,16 +43,16 @@ def _leave_out(ruleset: Ruleset, source: Numbered, start: int, end: int) -> None
 _ADDING = ("add", "create")
 
 
-def _take(ruleset: Ruleset, item: Any) -> None:
+def _take(ruleset: Ruleset, item: Any, place: int) -> None:
     if not isinstance(item, dict):
         return
     for kind, inner in item.items():
         if kind in _ADDING:
-            _take(ruleset, inner)
+            _take(ruleset, inner, place)
         elif kind == "metainfo":
             ruleset.version = str(inner.get("version", "")) if isinstance(inner, dict) else ""
         elif isinstance(inner, dict) and "family" in inner:
-            _KINDS.get(kind, _object)(ruleset, kind, inner)
+            _KINDS.get(kind, _object)(ruleset, kind, inner, place)
 
 
 def _table_of(ruleset: Ruleset, inner: dict[str, Any], name: str = "table") -> Table:
@@ -76,8 +78,9 @@ def _comment(inner: dict[str, Any]) -> str | None:
     return None if comment is None else str(comment)
 
 
-def _table(ruleset: Ruleset, _kind: str, inner: dict[str, Any]) -> None:
+def _table(ruleset: Ruleset, _kind: str, inner: dict[str, Any], place: int) -> None:
     table = _table_of(ruleset, inner, "name")
+    table.object = place
     table.handle, table.flags, table.comment = _handle(inner), _flags(inner), _comment(inner)
 
 
@@ -90,32 +93,32 @@ def _chain_of(ruleset: Ruleset, inner: dict[str, Any], name: str) -> Chain:
     return found
 
 
-def _chain(ruleset: Ruleset, _kind: str, inner: dict[str, Any]) -> None:
+def _chain(ruleset: Ruleset, _kind: str, inner: dict[str, Any], place: int) -> None:
     chain = _chain_of(ruleset, inner, "name")
     chain.handle = _handle(inner)
     if isinstance(chain.reader, JsonChain):
-        chain.reader.head = inner
+        chain.reader.head, chain.reader.object = inner, place
 
 
-def _rule(ruleset: Ruleset, _kind: str, inner: dict[str, Any]) -> None:
+def _rule(ruleset: Ruleset, _kind: str, inner: dict[str, Any], place: int) -> None:
     chain = _chain_of(ruleset, inner, "chain")
     if isinstance(chain.reader, JsonChain):
-        chain.reader.rules.append(inner)
+        chain.reader.rules.append((place, inner))
 
 
-def _set(ruleset: Ruleset, kind: str, inner: dict[str, Any]) -> None:
+def _set(ruleset: Ruleset, kind: str, inner: dict[str, Any], _place: int) -> None:
     table, name = _table_of(ruleset, inner), str(inner.get("name", ""))
     reader = JsonSet(inner, is_map=kind == "map")
     table.sets[name] = SetOrMap(table, name, reader, is_map=kind == "map", handle=_handle(inner))
 
 
-def _element(ruleset: Ruleset, _kind: str, inner: dict[str, Any]) -> None:
+def _element(ruleset: Ruleset, _kind: str, inner: dict[str, Any], _place: int) -> None:
     found = _table_of(ruleset, inner).sets.get(str(inner.get("name", "")))
     if found is not None and isinstance(found.reader, JsonSet):
         found.reader.added.append(inner.get("elem"))
 
 
-def _object(ruleset: Ruleset, kind: str, inner: dict[str, Any]) -> None:
+def _object(ruleset: Ruleset, kind: str, inner: dict[str, Any], _place: int) -> None:
     name = str(inner.get("name", ""))
     text = as_json({key: value for key, value in inner.items() if key not in _PLACES})
     table = _table_of(ruleset, inner)
@@ -123,7 +126,7 @@ def _object(ruleset: Ruleset, kind: str, inner: dict[str, Any]) -> None:
 
 
 _PLACES = ("family", "table", "name", "handle")
-_KINDS: dict[str, Callable[[Ruleset, str, dict[str, Any]], None]] = {
+_KINDS: dict[str, Callable[[Ruleset, str, dict[str, Any], int], None]] = {
     "table": _table,
     "chain": _chain,
     "rule": _rule,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from iptviz.nft.expressions import SetReference, Value
@@ -54,12 +55,18 @@ if TYPE_CHECKING:
 
 def read_json_rule(rule: dict[str, Any], family: str) -> Read:
     """Read a rule as JSON has it, in a table of a family."""
-    statements = rule.get("expr")
-    found = tuple(
-        one for item in (statements if isinstance(statements, list) else []) for one in _of(item, family)
-    )
-    comment = rule.get("comment")
-    return Read(found, None if comment is None else str(comment))
+    read = [one for one, _ in read_json_each(rule, family)]
+    comment = next((one for one in read if isinstance(one, str)), None)
+    return Read(tuple(one for one in read if not isinstance(one, str)), comment)
+
+
+def read_json_each(rule: dict[str, Any], family: str) -> Iterator[tuple[Statement | str, Callable[[], str]]]:
+    """Yield each statement of a rule, or its comment, and what returns the text of it, which is JSON."""
+    expressions = rule.get("expr")
+    for item in expressions if isinstance(expressions, list) else []:
+        yield from ((one, partial(as_json, item)) for one in _of(item, family))
+    if rule.get("comment") is not None:
+        yield str(rule["comment"]), str
 
 
 def _of(item: Any, family: str) -> Iterator[Statement]:

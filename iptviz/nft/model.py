@@ -55,13 +55,15 @@ class Table:
     """A table: `family` is ip, ip6, inet, arp, bridge or netdev.
 
     `objects` are those that are neither chain nor set, by kind and name: `("counter", "http")`. `managed` is
-    whether nft warned that iptables-nft made it. `line` is that where it begins, 0 in JSON.
+    whether nft warned that iptables-nft made it. `line` is that where it begins, 0 in JSON; `object` its place
+    among the objects of JSON, counted from 1, 0 in text.
     """
 
     def __init__(self, family: str, name: str, line: int = 0) -> None:
         self.family = family
         self.name = name
         self.line = line
+        self.object = 0
         self.flags: tuple[str, ...] = ()
         self.comment: str | None = None
         self.handle: int | None = None
@@ -109,6 +111,11 @@ class Chain:
         return self.reader.line
 
     @property
+    def object(self) -> int:
+        """Its place among the objects of JSON, counted from 1; 0 in text."""
+        return self.reader.object
+
+    @property
     def base(self) -> Base | None:
         """Where it is hooked in; None where only other chains lead to it."""
         if isinstance(self._base, _Unasked):
@@ -148,6 +155,10 @@ class ChainReader(Protocol):
     def line(self) -> int:
         """The line where the chain begins, 0 in JSON."""
 
+    @property
+    def object(self) -> int:
+        """Its place among the objects of JSON, counted from 1; 0 in text."""
+
     def base(self, chain: Chain) -> Base | None:
         """Return where the chain is hooked in."""
 
@@ -163,17 +174,19 @@ class Rule:
         chain: the name of its chain.
         number: its place in the chain, counted from 1.
         line: its line in the text, counted from 1; 0 in JSON.
+        object: its place among the objects of JSON, counted from 1; 0 in text.
         source: its text, or what JSON has of it.
         handle: its number in the table, where `nft -a` or JSON tells it.
     """
 
-    __slots__ = ("_read", "_reader", "chain", "handle", "line", "number", "source", "table")
+    __slots__ = ("_read", "_reader", "chain", "handle", "line", "number", "object", "source", "table")
 
     def __init__(
         self, table: Table, chain: str, number: int, line: int, source: Any, handle: int | None,
-        reader: Callable[[Rule], Read],
+        reader: Callable[[Rule], Read], place: int = 0,
     ) -> None:  # fmt: skip
         self.table = table
+        self.object = place
         self.chain = chain
         self.number = number
         self.line = line

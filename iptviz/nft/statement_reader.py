@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from iptviz.nft.action_reader import ACTIONS, object_of
@@ -28,6 +28,8 @@ from iptviz.nft.tokens import spans_of, tokens_of, unquoted
 from iptviz.nft.words import END, NotReadError, Words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from iptviz.nft.expressions import Expression
     from iptviz.nft.statements import Statement
 
@@ -43,28 +45,50 @@ _OPERATORS = {
 @lru_cache(maxsize=_REMEMBERED)
 def read_rule(text: str, family: str) -> Read:
     """Read the text of a rule in a table of a family."""
-    words = Words(tokens_of(text))
-    statements: list[Statement] = []
     comment = None
-    spans: list[tuple[int, int]] = []
+    statements: list[Statement] = []
+    for read, _ in read_each(text, family):
+        if isinstance(read, str):
+            comment = read if comment is None else comment
+        else:
+            statements.append(read)
+    return Read(tuple(statements), comment)
+
+
+def read_each(text: str, family: str) -> Iterator[tuple[Statement | str, Callable[[], str]]]:
+    """Yield each statement of a rule, or its comment, and what returns the text of it."""
+    words = Words(tokens_of(text))
+    spans = _Spans(text)
     while words.peek() != END:
         start = words.at
         try:
             if words.peek() == "comment":
                 words.take()
-                comment = words.text() if comment is None else (words.take(), comment)[1]
+                found: Statement | str = words.text()
             else:
-                statements.append(_statement(words, family))
+                found = _statement(words, family)
         except NotReadError:
-            spans = spans or spans_of(text)
-            statements.append(_unread(words, start, text, spans))
-    return Read(tuple(statements), comment)
+            found = _unread(words, start, spans)
+        yield found, partial(spans.text, start, words.at)
+
+
+class _Spans:
+    """Where the words of a text stand, found when somebody asks."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._spans: list[tuple[int, int]] = []
+
+    def text(self, start: int, end: int) -> str:
+        """Return the text of the words from one to another."""
+        self._spans = self._spans or spans_of(self._text)
+        return self._text[self._spans[start][0] : self._spans[end - 1][1]]
 
 
 _RESUMED = VERDICTS | ACTIONS.keys() | {"counter", "comment"}
 
 
-def _unread(words: Words, start: int, text: str, spans: list[tuple[int, int]]) -> Unread:
+def _unread(words: Words, start: int, spans: _Spans) -> Unread:
     """Return what begins at a word, up to the next word that begins a statement for certain."""
     at, depth = start, 0
     while at < words.size:
@@ -74,7 +98,7 @@ def _unread(words: Words, start: int, text: str, spans: list[tuple[int, int]]) -
         depth += (word == "{") - (word == "}")
         at += 1
     words.at, words.depth = at, 0
-    return Unread(text[spans[start][0] : spans[at - 1][1]])
+    return Unread(spans.text(start, at))
 
 
 def _statement(words: Words, family: str) -> Statement:

@@ -63,6 +63,7 @@ class ChainPieces(Pieces):
     """A chain of a text."""
 
     __slots__ = ()
+    object = 0
 
     def base(self, chain: Chain) -> Base | None:
         """Return where it is hooked in."""

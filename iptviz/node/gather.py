@@ -202,7 +202,7 @@ def _as_one(slot: list[Dump], dumps: Sequence[Dump], name: str) -> Dump:
 
 def _fullness(dump: Dump) -> tuple[bool, int, bool, bool, int]:
     """Order dumps: with rules, by what their form shows, of a known backend, exactly counted, as they stand."""
-    forms = (DumpForm.SAVE, DumpForm.RULES, DumpForm.LISTING)
+    forms = (DumpForm.SAVE, DumpForm.RULES, DumpForm.NFT, DumpForm.LISTING)
     exact = re.search(_EXACT, dump.origin.inside) is not None
     return not dump.rule_count, forms.index(dump.form), dump.backend is None, not exact, dump.number
 

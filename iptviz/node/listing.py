@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
@@ -12,7 +13,7 @@ from iptviz.nft.model import Ruleset
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.intake.remark import Remark
@@ -259,8 +260,12 @@ def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
 
 
 def chosen(listings: Iterable[ReadListing]) -> list[tuple[Evidence, Ruleset]]:
-    """Return the listing that tells of all tables, or else those that tell of some, each with what is in it."""
+    """Return the listing that tells of all tables, or else those that tell of some, each with what is in it.
+
+    Text goes before JSON, which hides more.
+    """
     own = [(one.piece, one.ruleset) for one in listings if one.ruleset is not None]
+    own.sort(key=lambda one: one[1].form == "json")
     whole = [one for one in own if not one[0].partial]
     return whole[:1] or own
 
@@ -300,3 +305,72 @@ def _joined(one: Ruleset, other: Ruleset) -> Ruleset:
     joined.remarks = [*one.remarks, *other.remarks]
     joined.notes = [*one.notes, *other.notes]
     return joined
+
+
+_JSON = b"{"
+
+
+def _telling(pieces: Iterable[Evidence]) -> list[Evidence]:
+    """Return the listings of a node that tell most: one that shows all tables, be it text, which hides less."""
+    own = [piece for piece in pieces if piece.kind == "nft" and piece.namespace is None]
+    whole = sorted((piece for piece in own if not piece.partial), key=_is_json)
+    return whole[:1] or sorted(own, key=_is_json)
+
+
+def _is_json(piece: Evidence) -> bool:
+    section = piece.section
+    return piece.source.data[section.start : section.end].lstrip().startswith(_JSON)
+
+
+# --- the tables of iptables-nft ------------------------------------------------------------------------------
+
+_OF_IPTABLES = re.compile(
+    r"\btable ip6? (?:filter|nat|mangle|raw|security)\b|\"name\":\s*\"(?:filter|nat|mangle|raw|security)\""
+)
+
+
+def dumps_of_listings(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> list[Dump]:
+    """Return dumps of the tables of iptables-nft that listings show.
+
+    Where a node has a dump of these tables of a family, nothing is made of a listing; one that does not tell its
+    backend may be one.
+    """
+    groups: dict[object, list[Evidence]] = {}
+    for piece in evidence:
+        if piece.kind == "nft":
+            folder = piece.source.inside.rpartition("/")[0]
+            groups.setdefault(piece.node or (piece.source.bundle, folder), []).append(piece)
+    found: list[Dump] = []
+    for pieces in groups.values():
+        for piece in _telling(pieces):
+            families = [
+                family for family in FAMILIES if not any(_shows(dump, piece, family) for dump in dumps)
+            ]
+            found += _dumps_in(piece, families) if families else ()
+    return found
+
+
+def _shows(dump: Dump, piece: Evidence, family: str) -> bool:
+    """Whether a dump may be of the node of a listing, and of the tables that iptables-nft made there."""
+    return (
+        dump.family == family
+        and dump.backend != "legacy"
+        and dump.namespace is None
+        and (None in {dump.node, piece.node} or dump.node == piece.node)
+    )
+
+
+def _dumps_in(piece: Evidence, families: Sequence[str]) -> Iterator[Dump]:
+    from iptviz.errors import NothingError
+    from iptviz.iptables_nft.dumps import Placed, dumps_in
+    from iptviz.nft.read import read_ruleset
+
+    text = piece.file.text
+    if _OF_IPTABLES.search(text) is None:
+        return
+    try:
+        ruleset = read_ruleset(text.encode(), piece.source.name)
+    except NothingError:
+        return
+    of_chain = " chain " in f" {piece.command} "
+    yield from dumps_in(ruleset, Placed(piece.source, piece.node, of_chain), families)

@@ -16,6 +16,8 @@ from iptviz.records import NamedTuple
 from iptviz.source.origin import DEFAULT_LIMIT, DumpLike, read_sources
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iptviz.intake.plain import Text
     from iptviz.node.evidence import Evidence
     from iptviz.node.sections import Section
@@ -204,9 +206,19 @@ def find_in(
             f"--side {side} needs a diff, and this is not one", where=", ".join(bundles), hint="drop --side"
         )
     dumps = [dump for dump in dumps if not dump.is_made] or dumps
+    dumps += _listed_dumps(dumps, evidence)
     for number, dump in enumerate(dumps, 1):
         dump.number, dump.siblings = number, len(dumps) - 1
     return FoundIn(", ".join(dict.fromkeys(bundles)), tuple(dumps), tuple(evidence), tuple(problems))
+
+
+def _listed_dumps(dumps: Sequence[Dump], evidence: Sequence[Evidence]) -> Sequence[Dump]:
+    """Return dumps of the tables of iptables-nft that listings of nft show, and no dump does."""
+    if not any(piece.kind == "nft" for piece in evidence):
+        return ()
+    from iptviz.node.listing import dumps_of_listings
+
+    return dumps_of_listings(dumps, evidence)
 
 
 def _texts_of(origin: DumpLike, max_size: int, progress: Progress) -> FoundTexts:

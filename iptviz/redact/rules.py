@@ -17,6 +17,7 @@ from iptviz.grammar.outlines import (
     read_stretch,
     unquoted,
 )
+from iptviz.iptables_nft.pieces import HIDDEN, NATIVE
 from iptviz.records import NamedTuple
 from iptviz.redact.names import REDACTED
 from iptviz.redact.remembered import Remembered
@@ -84,8 +85,8 @@ _MASK = re.compile(r"[0-9A-Fa-f:]*:[0-9A-Fa-f:]*|(?:\d{1,3}\.){3}\d{1,3}")
 HELPERS = re.compile(r"(?:amanda|ftp|h323|irc|netbios-ns|pptp|sane|sip|snmp|tftp|RAS|Q\.931|H\.245)(?:-\d+)?")
 _NOTHING_READ = 2
 _PUNCTUATION = re.compile(r"[-\[\]:,/\d]*")
-_UNSUPPORTED = "[unsupported", "revision]"
-"""What iptables prints of an extension that is newer than itself, as two words of the rule."""
+_NOT_PRINTED = {("[unsupported", "revision]"), tuple(HIDDEN.split())}
+"""What stands for options that iptables or nft did not print, as words of the rule."""
 _LOST = {"--random", "--persistent", "--random-fully"}
 """What stands where iptables lost the address of `--to-destination`, behind two spaces."""
 _EXTENSION = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -263,7 +264,7 @@ class RuleRedactor:
     def _target(self, rule: Rule, target: Target) -> str:
         """Return the name of a target; only what takes options is surely an extension and nobody's chain."""
         takes = any(placed.place > len(rule.matches) for placed in rule.parts.unknown)
-        if rule.jump is None and takes and _TARGET.fullmatch(target.name):
+        if rule.jump is None and takes and (target.name == NATIVE or _TARGET.fullmatch(target.name)):
             return target.name
         return self._names.chain(target.name) if target.goto else self._called(rule.table.chains, target.name)
 
@@ -318,8 +319,8 @@ class RuleRedactor:
 
     def _unknown(self, option: Option) -> str:
         """Return an option that no table knows: its name tells nothing if it is one, its values may tell all."""
-        if (option.name, *option.values) == _UNSUPPORTED:
-            return " ".join(_UNSUPPORTED)
+        if (option.name, *option.values) in _NOT_PRINTED or _is_hidden(option):
+            return option.text()
         values = (value if value.isdecimal() else self._names.text(value) for value in option.values)
         name = option.name
         if not _OPTION.fullmatch(name):  # a word that went astray, or --name=value
@@ -351,3 +352,8 @@ class RuleRedactor:
 def _quoting(option: str) -> Callable[[str], str]:
     """Return what puts a value of an option in quotes as iptables-save does."""
     return save_string if option in _STRINGS else quote_word
+
+
+def _is_hidden(option: Option) -> bool:
+    """Whether an option names a match of iptables of which nft prints no more."""
+    return option.name == "--hidden" and all(match_options(name) is not None for name in option.values)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 ENDPOINT_CHAIN, MARKING_CHAIN = "KUBE-SEP-", "KUBE-MARK-MASQ"
 _WAY = re.compile(r" -> (\S+)\Z")
 _WRONG = (
-    "[unsupported revision]", "--to-destination :0", "--to-destination 0.0.0.0:0", "--to-destination [::]:0",
-    "--to-destination --", "--to-destination  ", "-j DNAT --random", "-j DNAT --persistent", "-j DNAT\n",
-    "-j DNAT\r",
+    "[unsupported revision]", "[hidden by nft]", "--to-destination :0", "--to-destination 0.0.0.0:0",
+    "--to-destination [::]:0", "--to-destination --", "--to-destination  ", "-j DNAT --random",
+    "-j DNAT --persistent", "-j DNAT\n", "-j DNAT\r",
 )  # fmt: skip
 """What stands in the line of a DNAT rule whose address could not be printed."""
 

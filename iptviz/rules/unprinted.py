@@ -50,6 +50,12 @@ _REFUSING = {"REJECT", "DROP", "ACCEPT"}
 _ABOUT_PORTS = {"destination-port", "source-port", "multiport", "match"}
 """Tests that may be about a port; what is not understood is one."""
 
+_HIDDEN = re.compile(r"-m nft --hidden (\S+) ")
+_PROTOCOLS = {"tcp", "udp", "sctp"}
+"""What an endpoint's DNAT rule loads without any option."""
+
+_ALIKE = (*BALANCING, ENDPOINT_CHAIN)
+
 _SERVICE = re.compile(r"[a-z0-9.-]{1,253}/[a-z0-9.-]{1,253}(?::[a-z0-9-]{1,63})?(?=:?(?: |\Z))")
 
 
@@ -78,16 +84,45 @@ class Unprinted:
     def __init__(self, table: Table, as_printed: Callable[[Rule], CompiledRule]) -> None:
         """`as_printed` makes a rule of the table of its text alone."""
         self._table = table
-        self._made = as_printed
+        self._as_printed = as_printed
         self._dispatching = DISPATCHING.get(table.name, ())
 
     def completed(self, made: CompiledRule) -> CompiledRule:
         """Return a rule with what is not printed of it, as far as that is known, or as a condition."""
+        made = self._with_what_is_known(made)
         known = self._readdressed(made)
         test = self._unprinted(made)
         return (
             known if test is None else CompiledRule(made.place, made.chain, (*made.tests, test), known.action)
         )
+
+    def _made(self, rule: Rule) -> CompiledRule:
+        return self._with_what_is_known(self._as_printed(rule))
+
+    def _with_what_is_known(self, made: CompiledRule) -> CompiledRule:
+        """Return a rule without what nft hides where kube-proxy always asks the same, or a chance is lost."""
+        if not self._hides or not made.chain.startswith(_ALIKE):
+            return made
+        tests = tuple(test for test in made.tests if not self._is_known(made, test))
+        return (
+            made
+            if len(tests) == len(made.tests)
+            else CompiledRule(made.place, made.chain, tests, made.action)
+        )
+
+    def _is_known(self, made: CompiledRule, test: Test) -> bool:
+        found = _HIDDEN.match(test.quote)
+        if found is None:
+            return False
+        if made.chain.startswith(ENDPOINT_CHAIN):
+            return found[1] in _PROTOCOLS and made.action.name == "DNAT"
+        is_last = made.place.number == len(self._table.rules_of(made.chain))
+        return found[1] == "statistic" and made.action.name.startswith(ENDPOINT_CHAIN) and not is_last
+
+    @cached_property
+    def _hides(self) -> bool:
+        """Whether nft printed matches of the table by their names alone."""
+        return next(self._table.rules_with("-m nft --hidden "), None) is not None
 
     def _unprinted(self, made: CompiledRule) -> Test | None:
         if not made.chain.startswith("KUBE-"):
@@ -174,7 +209,7 @@ class Unprinted:
             ways = [rule for rule in self._table.rules_of(chain) if self._is_share(self._made(rule))]
             if len(ways) > 1:
                 found[chain] = ways
-        return found if len(found) > 1 or not self._table.shown.is_whole else {}
+        return found if len(found) > 1 or self._hides or not self._table.shown.is_whole else {}
 
     def _leading_to_several(self) -> list[str]:
         """Return the chains that may share connections out: endpoints' chains that are not shown count, too."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.checks.wording import KIND_WORDS
 from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
+from iptviz.intake.plain import DumpForm
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import way_of_comment
 from iptviz.kube.frontends import CHAIN
@@ -67,12 +68,19 @@ def dump_label(dump: RuleSource, *, complete: bool, noted: bool = True) -> str:
     """
     parts = [
         _place_label(dump),
-        dump.tool or f"{dump.family}, no header",
+        _writer_label(dump),
         _tables_label(dump) or "no table",
         counted(dump.rule_count, "rule"),
         "complete" if complete else f"INCOMPLETE{', see the notes' if noted else ''}",
     ]
     return printable(" · ".join(parts))
+
+
+def _writer_label(dump: RuleSource) -> str:
+    """Return who wrote a dump, and its family where neither that nor its tables name it."""
+    if dump.tool is None:
+        return f"{dump.family}, no header"
+    return f"{dump.tool}, {dump.family}" if getattr(dump, "form", "") == DumpForm.NFT else dump.tool
 
 
 def _place_label(dump: RuleSource) -> str:

@@ -300,7 +300,8 @@ def _masquerade(result: ServicesResult) -> str:
     for port in result.forms:
         if port.usual.endpoints:
             needs = port.usual.masquerade
-            text = "unknown (excerpt)" if needs is None else ", or ".join(map(needs_label, needs)) or "never"
+            unknown = "unknown (excerpt)" if result.dump.is_excerpt else "unknown"
+            text = unknown if needs is None else ", or ".join(map(needs_label, needs)) or "never"
             counts[text] = counts.get(text, 0) + 1
     if len(counts) == 1:
         return next(iter(counts))

@@ -85,7 +85,7 @@ EXPECTED = {
     ),
     "node_diagnostic": Expected(
         nodes=(None,),
-        dumps=("ipv4 None: filter nat mangle",),
+        dumps=("ipv4 None: filter nat mangle", "ipv6 nf_tables: nat filter"),
         own="ipv4",
         kinds="nft routes rules",
         routes=12,
@@ -119,13 +119,13 @@ EXPECTED = {
     ),
     "gather_extra": Expected(
         nodes=("sdn-abcde", "sdn-fghij"),
-        dumps=("ipv4 nf_tables: filter nat",),
+        dumps=("ipv4 nf_tables: filter nat", "ipv6 nf_tables: nat filter"),
         kinds="nft",
         hangs_on=(LOCAL,),
     ),
     "calico_cluster": Expected(
         nodes=("node-1", "node-2"),
-        dumps=("ipv4 nf_tables: filter nat", "ipv4 legacy: filter"),
+        dumps=("ipv4 nf_tables: filter nat", "ipv6 nf_tables: nat filter", "ipv4 legacy: filter"),
         own="ipv4 ipv6",
         kinds="nft addresses routes rules ipsets",
         routes=10,
@@ -169,7 +169,7 @@ EXPECTED = {
     ),
     "embedded_cluster": Expected(
         nodes=(None,),
-        dumps=("ipv4 None: filter",),
+        dumps=("ipv4 None: filter", "ipv6 nf_tables: nat filter"),
         own="ipv4 ipv6",
         kinds="nft addresses routes",
         routes=12,
@@ -331,7 +331,7 @@ def test_what_nft_lists_of_single_tables_settles_no_others(paths: dict[str, str]
 
 def test_tables_of_nft_are_not_missing_in_a_dump_of_legacy(paths: dict[str, str]) -> None:
     node = node_of(paths, "calico_cluster")
-    assert [node.unseen_tables(dump) for dump in node.dumps] == [(), ()]
+    assert [node.unseen_tables(dump) for dump in node.dumps] == [(), (), ()]
 
 
 def test_evidence_of_a_node_is_not_anothers(paths: dict[str, str]) -> None:

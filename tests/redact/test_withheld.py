@@ -49,7 +49,7 @@ def ids(document: dict[str, Any]) -> list[tuple[str, str]]:
 @pytest.fixture
 def forgetful(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pseudonyms hide more than they should."""
-    monkeypatch.setattr(rules, "_UNSUPPORTED", ())
+    monkeypatch.setattr(rules, "_NOT_PRINTED", set())
     monkeypatch.setattr(Names, "interface", lambda self, name: self.text(name)[:9])
 
 

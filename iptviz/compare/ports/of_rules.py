@@ -12,6 +12,7 @@ from iptviz.compare.ports.form import FrontendForm, PortForm
 from iptviz.kube.era import era_of
 from iptviz.kube.families import SOURCE_RANGES
 from iptviz.kube.frontends import CHAIN, EXPOSED_KINDS
+from iptviz.kube.marks import hides_mark
 from iptviz.kube.releases import releases
 from iptviz.records import NamedTuple
 
@@ -48,7 +49,7 @@ def native_forms(
     ports: Sequence[ServicePort], reached: Sequence[Sequence[Reached]] = ()
 ) -> tuple[PortForm, ...]:
     """Return the forms of service ports of nftables mode, as `forms_of` does: its rules show every policy."""
-    lacking = _Lacking(is_excerpt=False, internal_unseen=False)
+    lacking = _Lacking(is_excerpt=False, internal_unseen=False, mark_hidden=False)
     return tuple(map(lacking.port, ports, reached or ((),) * len(ports)))
 
 
@@ -58,14 +59,20 @@ _POLICY_UNSEEN = releases((21, 23))
 
 def _lacking_in(dump: Dump) -> _Lacking:
     unseen = bool(era_of(dump).releases & _POLICY_UNSEEN)
-    return _Lacking(is_excerpt=dump.is_excerpt, internal_unseen=unseen)
+    return _Lacking(
+        is_excerpt=dump.is_excerpt, internal_unseen=unseen, mark_hidden=hides_mark(dump.tables.get("nat"))
+    )
 
 
 class _Lacking(NamedTuple):
-    """What all rules of a dump may lack: it is an excerpt; nothing in it would show an internal policy Local."""
+    """What all rules of a dump may lack: it is an excerpt; nothing in it would show an internal policy Local.
+
+    `mark_hidden` is whether the mark is not printed by which connections are masqueraded.
+    """
 
     is_excerpt: bool
     internal_unseen: bool
+    mark_hidden: bool
 
     def port(self, port: ServicePort, reached: Sequence[Reached]) -> PortForm:
         """Return the form of a service port."""
@@ -116,7 +123,7 @@ class _Lacking(NamedTuple):
 
     def _masquerade(self, answer: FrontendAnswer) -> tuple[Needs, ...] | None:
         """Return when connections are masqueraded; None where no rule shows it, and one might be there."""
-        hidden = self.is_excerpt or not answer.endpoints
+        hidden = self.is_excerpt or self.mark_hidden or not answer.endpoints
         return None if hidden and not answer.masquerade else answer.masquerade
 
 

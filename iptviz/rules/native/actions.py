@@ -18,6 +18,7 @@ from iptviz.nft.expressions import (
     Value,
     network_of,
 )  # fmt: skip
+from iptviz.nft.marks import arithmetic
 from iptviz.nft.statements import (
     Assign,
     ConnectionLimit,
@@ -42,7 +43,6 @@ from iptviz.records import NamedTuple
 from iptviz.rules.form import GOTO, JUMP, NOTHING, RETURN, TARGET, UNCLEAR, Action, Rewriting, Test
 from iptviz.rules.native.comparing import quoting
 from iptviz.rules.native.fields import bounds_of
-from iptviz.rules.native.marks import arithmetic
 from iptviz.rules.native.words import show_constant, words_of
 from iptviz.rules.operands import ConnectionMark, SetChange, Socket, Tracked
 from iptviz.rules.operands import Queue as QueueOperand

@@ -18,11 +18,11 @@ from iptviz.nft.expressions import (
     SetReference,
     Value,
 )  # fmt: skip
+from iptviz.nft.marks import Arithmetic, arithmetic
 from iptviz.nft.statements import ANY_BIT, NO_BIT
 from iptviz.records import NamedTuple
 from iptviz.rules.form import Test
 from iptviz.rules.native.fields import ALL_FLAGS, bounds_of, field_of, flags_test
-from iptviz.rules.native.marks import Arithmetic, arithmetic
 from iptviz.rules.native.words import match_words, words_of
 from iptviz.rules.operands import ChangingSet
 from iptviz.xtables.values.numbers import ALL_BITS, Masked, show_mark
