@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Item
     from iptviz.compare.ports.hiding import Sides
+    from iptviz.intake.remark import Remark
     from iptviz.node.listing import NftListing
     from iptviz.node.snapshot import Snapshot
 
@@ -87,7 +88,7 @@ def paired(old: Snapshot, new: Snapshot) -> tuple[Pair, ...]:
     Raises:
         DumpError: no family of addresses is on both sides.
     """
-    mine, theirs = sources_of(old), sources_of(new)
+    mine, theirs = (_sources_shown(node) for node in (old, new))
     families = dict.fromkeys(source.family for source in (*theirs, *mine))
     pairs = tuple(pair for family in families for pair in _of_family(old, new, family))
     if not pairs:
@@ -97,6 +98,22 @@ def paired(old: Snapshot, new: Snapshot) -> tuple[Pair, ...]:
             hint="name two dumps of one family, or bundles that hold both",
         )
     return pairs
+
+
+def _sources_shown(node: Snapshot) -> tuple[Source, ...]:
+    """Return the sources of rules of a node.
+
+    Raises:
+        DumpError: a listing of nft is all there is, and shows no chain that packets meet, be it that it is cut.
+    """
+    found = sources_of(node)
+    if not found:
+        raise DumpError(
+            "nothing to compare: the listing of nft shows no chain that packets meet",
+            where=node.listed_in,
+            hint="list it anew, as root: nft list ruleset",
+        )
+    return found
 
 
 def _of_family(old: Snapshot, new: Snapshot, family: str) -> Iterator[Pair]:
@@ -241,9 +258,16 @@ def services_in(pair: Pair) -> Iterator[Item]:
         place = elsewhere.index(True)
         raise _of_another_mode(pair.sources[place], pair.modes[place], pair.modes[1 - place])
     for side, source, mode in zip(("old", "new"), pair.sources, pair.modes, strict=True):
-        if mode not in _SHOWN:
-            because = mode_remark(mode)
+        because = mode_remark(mode) if mode not in _SHOWN else _cut(source)
+        if because is not None:
             yield remark("services-not-compared", side=side, source=source.source, because=because)
+
+
+def _cut(source: Source) -> Remark | None:
+    """Return what a listing of nft lacks at its end: maps and chains of any service; None where it is whole."""
+    if isinstance(source, Dump) or source.complete:
+        return None
+    return next(iter(source.ruleset.remarks), None)
 
 
 def _of_another_mode(source: Source, mode: str, other: str) -> DumpError:

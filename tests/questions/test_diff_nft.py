@@ -302,6 +302,19 @@ def test_a_table_of_others_that_one_side_alone_shows_is_left_out_and_said_to_be(
     assert any("only NEW has them" in text for text in found["not_compared"])
 
 
+@pytest.mark.parametrize("old", ["dump", "nft"])
+def test_of_a_listing_that_is_cut_off_nothing_is_said_to_have_gone(old: str, tmp_path: Path) -> None:
+    whole = {"dump": dump, "nft": nft}[old](WEB, CART)
+    text = nft(WEB, CART)
+    for end in (text.index("chain services"), text.index("chain service-"), len(text) - 3):
+        found = differing(tmp_path, whole, text[:end])
+        assert found["services"] is None
+        assert not found["differs"]
+        assert any(note.startswith("services: NEW") for note in found["not_compared"])
+    with pytest.raises(DumpError, match="no chain that packets meet"):
+        differing(tmp_path, whole, text[: text.index("map service-nodeports")])
+
+
 def test_a_part_of_a_listing_says_nothing_of_what_it_lacks(tmp_path: Path) -> None:
     """Of the table alone nobody knows what iptables has on that node: a DROP that only the dump shows is no change."""
     head, _, tail = dump(WEB).partition("*filter")

@@ -12,9 +12,9 @@ from weakref import WeakKeyDictionary
 from iptviz.kube.nftables.names import is_of_service
 from iptviz.kube.nftables.own import has_services, own_table
 from iptviz.nft.expressions import Meta
+from iptviz.nft.marks import arithmetic
 from iptviz.nft.statements import Assign, Match, Nat, Verdict
 from iptviz.records import NamedTuple
-from iptviz.nft.marks import arithmetic
 from iptviz.rules.native.place import NftPlace, TableName, table_name
 from iptviz.rules.nftables import NftTable
 
