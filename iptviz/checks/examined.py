@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.kube.era import Era, era_of
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
     from iptviz.kube.dispatching import DispatchingRules
+    from iptviz.kube.nftables.table import ProxyTable
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.node.listing import NftListing
     from iptviz.node.snapshot import Snapshot
     from iptviz.paths.fares import Reached
     from iptviz.paths.survey import Evidence
@@ -42,6 +45,16 @@ class Examined:
         self._found: dict[Callable[[Examined], Iterator[Finding]], tuple[Finding, ...]] = {}
 
     @property
+    def family(self) -> str:
+        """Either `ipv4` or `ipv6`."""
+        return self.dump.family
+
+    @property
+    def complete(self) -> bool:
+        """Whether the dump lacks nothing."""
+        return self.dump.complete
+
+    @property
     def era(self) -> Era:
         """The releases of kube-proxy that wrote the dump."""
         return era_of(self.dump)
@@ -55,3 +68,24 @@ class Examined:
         if check not in self._found:
             self._found[check] = tuple(check(self))
         return self._found[check]
+
+
+class ExaminedTable(NamedTuple):
+    """kube-proxy's table in a listing of nft, examined as a dump is: see `Examined`."""
+
+    node: Snapshot
+    listing: NftListing
+    table: ProxyTable
+    ports: tuple[ServicePort, ...]
+    reached: tuple[tuple[Reached, ...], ...]
+    evidence: Evidence
+
+    @property
+    def family(self) -> str:
+        """Either `ipv4` or `ipv6`."""
+        return self.listing.family
+
+    @property
+    def complete(self) -> bool:
+        """Whether the listing lacks nothing."""
+        return self.listing.complete

@@ -49,7 +49,12 @@ def left(dump: Dump, beyond: Iterable[str] = ()) -> Iterator[Finding]:
         )  # fmt: skip
 
 
-@diagnosis({"asked": "high", "idle": "low"}, reference="k/k#102314, #119265", absence=True)
+@diagnosis(
+    {"asked": "high", "idle": "low"},
+    reference="k/k#102314, #119265",
+    absence=True,
+    explains=("no-masquerade",),
+)
 def proxy_leftover(*, writer: str, chain: str, count: int, asked: int | None, acts: bool, whole: bool) -> str:
     """Chains are there that today's kube-proxy does not write.
 

@@ -126,6 +126,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
         f"kube-proxy's chain {SERVICES} is in a table of iptables-nft: pass the output of iptables-save, whose "
         "services are checked."
     ),
+    "no-services-in-table": "table {table} has no services: no map has an element.",
     "services-not-listed": (
         "No table kube-proxy is listed: kube-proxy does not run in nftables mode here, or its tables were taken "
         "away (nft flush ruleset), or not all tables were listed."
@@ -160,7 +161,7 @@ def nft_listing_empty(*, name: str, open_at: str, count: int, text: str, legacy:
     return f"{name} {what}: nft failed, or had nothing to list; no proof of a node without tables of nft"
 
 
-@diagnosis("critical", absence=True)
+@diagnosis("critical", absence=True, explains=("nft-element-missing", "connections-lost"))
 def nft_table_flushed(*, table: str, how: str, names: tuple[str, ...]) -> str:
     """kube-proxy's table of nft is there, and what leads to services in it is gone.
 

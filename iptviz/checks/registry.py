@@ -13,7 +13,7 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from iptviz.checks.examined import Examined
+    from iptviz.checks.examined import Examined, ExaminedTable
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
     from iptviz.node.snapshot import Snapshot
@@ -24,6 +24,7 @@ CATALOGUES = (
     "unprinted",
     "sync",
     "nft_tables",
+    "nft_services",
     "contradictions",
     "backends",
     "refused",
@@ -89,7 +90,11 @@ EXPLAINING = ("unprinted", "sync")
 """Those whose findings befall all service ports, and explain what is found of a few."""
 
 
-OF_LISTINGS = ("nft-listing-empty", "nft-table-flushed", "nft-skeleton-only", "both-modes")
+OF_LISTINGS = (
+    "nft-listing-empty", "nft-table-flushed", "nft-skeleton-only", "both-modes", "nft-element-missing",
+    "nft-ends-connections", "forwarding-off", "no-endpoints", "local-drop", "connections-lost", "uneven-shares",
+    "nft-hash-mismatch",
+)  # fmt: skip
 """Ids of what is looked for in listings of nft; all else takes a dump."""
 
 
@@ -98,7 +103,7 @@ class Catalogue(NamedTuple):
 
     Remarks are `REMARKS` and the check `check` in the module; any may be missing. `check_rest` is asked when all
     checks have found what they find, and is given that: it finds what none of them tells. `check_listings` sees
-    what nft lists of a node, whether there are dumps beside that or not.
+    what nft lists of a node, whether there are dumps beside that or not, `check_table` kube-proxy's own table.
     """
 
     diagnoses: Mapping[str, Diagnosis]
@@ -106,11 +111,12 @@ class Catalogue(NamedTuple):
     check: Callable[[Examined], Iterator[Finding]] | None
     check_rest: Callable[[Examined, Sequence[Finding]], Iterator[Finding]] | None = None
     check_listings: Callable[[Snapshot], Iterator[Finding]] | None = None
+    check_table: Callable[[ExaminedTable], Iterator[Finding]] | None = None
 
     @property
     def looks(self) -> bool:
         """Whether it looks for something in a node."""
-        return any((self.check, self.check_rest, self.check_listings))
+        return any((self.check, self.check_rest, self.check_listings, self.check_table))
 
 
 @cache
@@ -118,7 +124,7 @@ def catalogue(name: str) -> Catalogue:
     """Return a catalogue, imported when somebody asks for it: an answer with nothing to say waits for none."""
     held = vars(import_module(f"iptviz.checks.{name}"))
     diagnoses = {value.id: value for value in held.values() if isinstance(value, Diagnosis)}
-    looking = (held.get(name) for name in ("check", "check_rest", "check_listings"))
+    looking = (held.get(name) for name in ("check", "check_rest", "check_listings", "check_table"))
     return Catalogue(diagnoses, held.get("REMARKS", {}), *looking)
 
 
@@ -186,12 +192,23 @@ def examine(node: Examined, catalogues: Sequence[str] = CATALOGUES) -> Iterator[
     return told_once((finding, known[finding.id]) for finding in found)
 
 
-def examine_listings(node: Snapshot) -> Iterator[Finding]:
-    """Yield what checks find in what nft lists of a node."""
-    if node.listings:
-        for held in map(catalogue, CATALOGUES):
-            if held.check_listings:
-                yield from held.check_listings(node)
+def examine_listings(node: Snapshot, tables: Iterable[ExaminedTable] = ()) -> Iterator[Finding]:
+    """Yield what checks find in what nft lists of a node, and in kube-proxy's `tables` there, each cause once."""
+    if not node.listings:
+        return
+    held = list(map(catalogue, CATALOGUES))
+    known = {what: made for one in held for what, made in one.diagnoses.items()}
+    found = [finding for one in held if one.check_listings for finding in one.check_listings(node)]
+    for table in tables:
+        for one in held:
+            found += [_within(each, table) for each in one.check_table(table)] if one.check_table else []
+    yield from told_once((finding, known[finding.id]) for finding in found)
+
+
+def _within(finding: Finding, table: ExaminedTable) -> Finding:
+    """Return a finding whose evidence says that it stands in a listing."""
+    source = table.listing.source
+    return finding._replace(evidence=tuple(piece._replace(source=source) for piece in finding.evidence))
 
 
 _WITHIN_CHAINS = {"uneven-shares"}
@@ -220,6 +237,6 @@ def told_once(findings: Iterable[tuple[Finding, Diagnosis]]) -> Iterator[Finding
         for piece in finding.evidence
     }
     for finding, diagnosis in made:
-        about = finding.evidence[0].line if diagnosis.general and finding.evidence else 0
+        about = finding.evidence[0].line if diagnosis.general and finding.evidence else None
         if finding.id not in explained and about not in lines:
             yield finding

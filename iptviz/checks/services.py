@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.finding import Fitting, diagnosis, found
 from iptviz.checks.wording import OUTSIDE, are, listed, percent, these
+from iptviz.dump.rule import Rule
 from iptviz.kube.balance import balance_of_endpoints, is_uneven
 from iptviz.kube.families import MARK_DROP
 from iptviz.kube.naming import fits
 from iptviz.records import NamedTuple
-from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Iterator, Sequence
     from fractions import Fraction
 
-    from iptviz.checks.examined import Examined
+    from iptviz.checks.examined import Examined, ExaminedTable
     from iptviz.checks.finding import Diagnosis, Finding
     from iptviz.kube.balance import Balance
     from iptviz.kube.frontend_answer import FrontendAnswer
@@ -71,11 +71,11 @@ def spread(least: Fraction, most: Fraction) -> str:
     return percent(least) if least == most else f"{percent(least)} to {percent(most)}"
 
 
-def check(node: Examined) -> Iterator[Finding]:
+def check(node: Examined | ExaminedTable) -> Iterator[Finding]:
     """Yield what is wrong with service ports; what befalls many of them alike is one finding."""
     alike: dict[tuple[Hashable, ...], list[Finding]] = {}
     for port in node.ports:
-        for finding in port_findings(port, complete=node.dump.complete):
+        for finding in port_findings(port, complete=node.complete):
             places = dict(finding.values).get("places")
             kind = (
                 places[1:2] + places[4:]
@@ -86,6 +86,11 @@ def check(node: Examined) -> Iterator[Finding]:
     for findings in alike.values():
         yield findings[0] if len(findings) == 1 else _together(findings)
     yield from _renamed(node)
+
+
+def check_table(node: ExaminedTable) -> Iterator[Finding]:
+    """Yield the same of kube-proxy's table in nftables mode."""
+    yield from check(node)
 
 
 # --- many service ports ----------------------------------------------------------------------------------------
@@ -116,7 +121,7 @@ def _joined(places: Sequence[Places]) -> Places:
     )
 
 
-def _renamed(node: Examined) -> Iterator[Finding]:
+def _renamed(node: Examined | ExaminedTable) -> Iterator[Finding]:
     """Yield that hashes do not fit the names in comments: who edits a dump edits many."""
     odd: dict[tuple[str, str], Place] = {}
     for port in node.ports:
@@ -217,7 +222,8 @@ def _ending(answer: FrontendAnswer) -> str:
     """Return what ends the connections that get no endpoint, as Places have it."""
     if answer.verdict is None:
         return ""
-    return _MARKED if dump_rule(answer.verdict.rule).jump == MARK_DROP else answer.verdict.kind
+    rule = answer.verdict.rule
+    return _MARKED if isinstance(rule, Rule) and rule.jump == MARK_DROP else answer.verdict.kind
 
 
 def _deciding(answers: Iterable[FrontendAnswer]) -> list[Place]:

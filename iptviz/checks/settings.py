@@ -18,7 +18,7 @@ from iptviz.xtables.address import join_endpoint, parse_network
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.checks.examined import Examined
+    from iptviz.checks.examined import Examined, ExaminedTable
     from iptviz.checks.finding import Finding
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
@@ -48,12 +48,17 @@ def check(node: Examined) -> Iterator[Finding]:
         yield from _routed_by_mark(node, nat)
 
 
+def check_table(node: ExaminedTable) -> Iterator[Finding]:
+    """Yield what they make of kube-proxy's table in nftables mode."""
+    yield from _unforwarded(node)
+
+
 # --- ip_forward ------------------------------------------------------------------------------------------------
 
 
-def _unforwarded(node: Examined) -> Iterator[Finding]:
+def _unforwarded(node: Examined | ExaminedTable) -> Iterator[Finding]:
     """Yield that the kernel forwards nothing, where services lose connections by its routing."""
-    setting = _FORWARDING[node.dump.family]
+    setting = _FORWARDING[node.family]
     if Settings(node.evidence.host).value(setting) != 0:
         return
     suffering = [

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.grammar.reader import take_apart
 from iptviz.kube.comments import read_comment
-from iptviz.kube.families import KUBE_PROXY, KUBELET, NODE_PORTS, family_of
+from iptviz.kube.families import KUBE_PROXY, KUBELET, NODE_PORTS, PROXY_TABLES, family_of
 from iptviz.xtables.address import full_mask, parse_network
 
 if TYPE_CHECKING:
@@ -23,8 +23,10 @@ _SOURCES = {"-s", "-i", "-o"}
 def is_own_refusal(table: str, chain: str, text: str) -> bool:
     """Whether kube-proxy or kubelet, of any release, writes a rule like `text` that ends connections there.
 
-    In chains of nat and of single services every rule is taken for theirs.
+    In chains of nat and of single services every rule is taken for theirs, and in kube-proxy's tables of nft.
     """
+    if table in PROXY_TABLES:
+        return True
     family = family_of(chain, table)
     if family is None or family.writer not in {KUBE_PROXY, KUBELET}:
         return False

@@ -8,7 +8,6 @@ from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import POSTROUTING, PROXY_TABLES, SOURCE_RANGES
-from iptviz.kube.nftables.names import FIREWALL, read_chain
 from iptviz.kube.refusals import is_own_refusal
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import is_singled_out, names_one, reaches, singling
@@ -410,6 +409,8 @@ def _ended(outcome: str, by: Decider | None) -> Cause:
 def _is_about_sources(by: Decider) -> bool:
     """Whether a rule refuses who is in none of a load balancer's source ranges."""
     if by.table in PROXY_TABLES:
+        from iptviz.kube.nftables.names import FIREWALL, read_chain  # of nodes in this mode alone
+
         own = read_chain(by.chain)
         return own is not None and own.kind == FIREWALL
     return (by.table, by.chain) == ("filter", SOURCE_RANGES) and is_own_refusal(*by[:2], by.text)

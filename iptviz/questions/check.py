@@ -19,7 +19,6 @@ from iptviz.intake.remark import Remark, remark
 from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.mode import mode_of
 from iptviz.kube.naming import Naming
-from iptviz.kube.nftables.own import has_services, own_tables
 from iptviz.kube.service_ports import service_ports
 from iptviz.kube.synced import own_nft_table
 from iptviz.node.snapshot import Snapshot, as_snapshot
@@ -39,6 +38,7 @@ from iptviz.supplied.service_names import read_service_names
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from iptviz.checks.examined import ExaminedTable
     from iptviz.checks.finding import Finding, Item, Withheld
     from iptviz.engine.condition import When
     from iptviz.engine.host import Host
@@ -59,7 +59,7 @@ class CheckResult(NamedTuple):
     `below` were less severe than `min_severity`. `unseen` are tables that the node has or may have, and no dump
     shows; `nftables` those of nft in which kube-proxy keeps services, which were not looked at. `granted` are
     chains, after their table, of which rules are taken for granted that no dump shows. `withheld` is what the
-    dump itself shows, and its pseudonyms do not.
+    dump itself shows, and its pseudonyms do not. `tables` are listings of nft with kube-proxy's own table.
     """
 
     dump: RuleSource
@@ -79,6 +79,7 @@ class CheckResult(NamedTuple):
     unseen: tuple[str, ...] = ()
     nftables: tuple[str, ...] = ()
     granted: tuple[str, ...] = ()
+    tables: tuple[RuleSource, ...] = ()
 
     @property
     def assumed(self) -> When:
@@ -96,8 +97,12 @@ class CheckResult(NamedTuple):
 
     @property
     def sources(self) -> tuple[RuleSource, ...]:
-        """Where the rules come from that were looked at: the dumps, else the listings of nft."""
-        return self.dumps or (self.snapshot.listings if self.snapshot else ())
+        """Where the rules come from that were looked at: dumps, and listings of nft with kube-proxy's table.
+
+        Without any of these all listings: what they hold was looked at.
+        """
+        found = (*self.dumps, *self.tables)
+        return found or (self.snapshot.listings if self.snapshot else ())
 
     @property
     def counts(self) -> bool:
@@ -160,7 +165,8 @@ def check(
     beside = Beside("", addresses, routes, ipset, recent, sysctl).once()
     stages = _Stages(progress, len(snapshot.dumps))
     examined = [_examined(snapshot, each, listed, beside, stages) for each in snapshot.dumps]
-    result = _result(snapshot, examined, wanted, stages)
+    tables = _tables(snapshot, beside)
+    result = _result(snapshot, examined, tables, wanted, stages)
     if original is not None:
         result = _as_found(original, result)
     return _without(kept, result) if kept else result
@@ -183,25 +189,40 @@ def check_listed(found: ServicesResult) -> CheckResult:
     examined = [
         listed.get(id(dump)) or _examined(snapshot, dump, (), Beside(), stages) for dump in snapshot.dumps
     ]
-    return _result(snapshot, examined, Wanted((), (), INFO), stages)
+    tables = _tables(snapshot, Beside())
+    return _result(snapshot, examined, tables, Wanted((), (), INFO), stages)
 
 
-def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages: _Stages) -> CheckResult:
-    """Return what is wrong with the dumps of a node, as far as it is asked for."""
-    found = _ordered((*_findings(examined, stages), *findings_among(examine_listings(node))))
+def _tables(node: Snapshot, beside: Beside) -> list[ExaminedTable]:
+    """Return kube-proxy's tables in listings of nft as checks see them."""
+    if not node.listings:
+        return []
+    from iptviz.questions.examined_tables import examined_tables  # most nodes have no listing
+
+    return list(examined_tables(node, beside))
+
+
+def _result(
+    node: Snapshot,
+    examined: Sequence[Examined],
+    tables: Sequence[ExaminedTable],
+    wanted: Wanted,
+    stages: _Stages,
+) -> CheckResult:
+    """Return what is wrong with the dumps and listings of a node, as far as it is asked for."""
+    found = _ordered((*_findings(examined, stages), *findings_among(examine_listings(node, tables))))
     asked = tuple(filter(wanted.includes, found))
     below = sum(wanted.is_named(one.id) for one in found) - len(asked)
-    dumps = node.dumps
     return CheckResult(
         _meant(node),
         asked,
-        sum(len(one.ports) for one in examined),
+        sum(len(one.ports) for one in examined) + sum(len(one.ports) for one in tables),
         len(found) - len(asked),
         node,
         _looked_for(node, wanted),
         bool(wanted.select),
         hosts=tuple(one.evidence.host for one in examined),
-        notes=distinct(_without_services(examined) if dumps else services_untold(node)),
+        notes=distinct(_untold(node, examined, tables)),
         min_severity=wanted.min_severity,
         below=below,
         ports_of=tuple(len(one.ports) for one in examined),
@@ -209,9 +230,8 @@ def _result(node: Snapshot, examined: Sequence[Examined], wanted: Wanted, stages
             dict.fromkeys(name for one in examined for name in (*one.evidence.unseen, *one.evidence.beyond))
         ),
         granted=tuple(dict.fromkeys(joined.from_iterable(map(_granted, examined)))),
-        nftables=tuple(
-            dict.fromkeys((*joined.from_iterable(map(_own_tables, examined)), *_with_services(node)))
-        ),
+        nftables=tuple(dict.fromkeys(joined.from_iterable(map(_own_tables, examined)))),
+        tables=tuple(one.listing for one in tables),
     )
 
 
@@ -244,15 +264,19 @@ def _granted(one: Examined) -> tuple[str, ...]:
 
 
 def _own_tables(one: Examined) -> tuple[str, ...]:
-    """Return kube-proxy's own nft table of a dump's family, where the dump has no services and that may have."""
-    own, listed = own_nft_table(one.dump), {table.family for table in own_tables(one.node.listings)}
-    known = one.dump.family in listed or own in one.evidence.beyond
-    return (own,) if not one.ports and known else ()
+    """Return kube-proxy's own nft table of a dump's family, where that has services and the dump has none."""
+    own = own_nft_table(one.dump)
+    return (own,) if not one.ports and own in one.evidence.beyond else ()
 
 
-def _with_services(node: Snapshot) -> Iterator[str]:
-    """Yield kube-proxy's tables of nft that have services, whatever dumps have."""
-    yield from (f"nft {own.name}" for own in own_tables(node.listings) if has_services(own.table))
+def _untold(
+    node: Snapshot, examined: Sequence[Examined], tables: Sequence[ExaminedTable]
+) -> Iterator[Remark]:
+    """Yield why there are no services to look at, or not all."""
+    if not node.dumps:
+        yield from services_untold(node)
+    elif not tables:
+        yield from _without_services(examined)
 
 
 def _without_services(examined: Sequence[Examined]) -> Iterator[Remark]:

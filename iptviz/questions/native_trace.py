@@ -53,7 +53,7 @@ def _absence(table: ProxyTable, target: str) -> Iterator[Item]:
     """Yield that nothing has TARGET."""
     yield remark("target-absent", typed=target)
     if not table.keeps_services:
-        yield remark("no-services-in-table", table="kube-proxy", family=table.family)
+        yield remark("no-services-in-table", table=table.compiled.name)
 
 
 def _remarks(table: ProxyTable, traced: ServiceTrace) -> Iterator[Item]:

@@ -27,7 +27,6 @@ from iptviz.paths.fares import Reached, fails, reached_in, surely_reached
 from iptviz.paths.likely import likely_fails, usual_clients
 from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.document import document_of
-from iptviz.questions.service_sources import service_sources
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes
 from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
 from iptviz.records import NamedTuple
@@ -179,9 +178,7 @@ def services(
         published=published,
         beside=Beside("", addresses, routes, ipset, recent, sysctl).once(),
     )
-    sources = service_sources(snapshot, None)
-    if not sources:
-        raise snapshot.without_dumps()
+    sources = _sources(snapshot)
     share = 1 / len(sources)
     answers = [
         _answered(snapshot, each, wanted, listed, part_of(progress, place * share, (place + 1) * share))
@@ -195,6 +192,22 @@ def services(
     if first.total and isinstance(first.dump, Dump):
         notes += _other_families(snapshot, first.dump)
     return first._replace(snapshot=snapshot, others=tuple(others), notes=tuple(notes), missed=missed)
+
+
+def _sources(node: Snapshot) -> tuple[Dump | NftListing, ...]:
+    """Return where rules tell of services.
+
+    Raises:
+        DumpError: there is no dump, and no listing has kube-proxy's table.
+    """
+    if node.dumps and not node.evidence:
+        return node.dumps
+    from iptviz.questions.service_sources import service_sources  # most nodes are one dump
+
+    found = service_sources(node, None)
+    if not found:
+        raise node.without_dumps()
+    return found
 
 
 def _other_families(node: Snapshot, asked: Dump) -> Iterator[Item]:

@@ -91,17 +91,11 @@ def looked_at(document: Shape) -> str:
     """Return what was looked at."""
     dumps = (f"{', '.join(dump['tables'])} of {path_of(dump)}" for dump in dumps_in(document))
     ports = document["service_ports"]
-    services = counted(ports, "service port") if ports else f"no service ({_why_none(document)})"
+    services = counted(ports, "service port") if ports else "no service (none there)"
     unseen = (
         f"; not checked, as not in the dump: {', '.join(document['unseen'])}" if document["unseen"] else ""
     )
     return printable(f"{services}; tables {'; '.join(dumps)}{unseen}")
-
-
-def _why_none(document: Shape) -> str:
-    """Return why no service was looked at, in short."""
-    in_nft = any(dump["mode"] == "nftables" for dump in dumps_in(document))
-    return "those of nftables mode are not checked" if in_nft else "none in the dump"
 
 
 def found_in(document: Shape) -> str:

@@ -148,7 +148,7 @@ def check_facts(result: CheckResult) -> Iterator[Fact]:
         yield Fact("Baseline", f"{counted(len(result.known), 'known finding')} left out")
     if unasked := result.left_out - result.below:
         yield Fact("Left out", f"{counted(unasked, 'finding')} not selected")
-    if not result.dumps:
+    if not (result.dumps or result.tables):
         yield Fact("Not checked", _NOT_CHECKED, kind="depends")
     elif result.assumed:
         yield Fact("Assumed", printable(clauses(result.assumed)), kind="assumed")
@@ -198,9 +198,10 @@ def _looked_at(result: CheckResult) -> str:
     if len(result.dumps) < 2:
         rules = ", ".join(map(_rules, result.sources))
         return f"{wanted}{ports}{rules}"
-    dumps = "; ".join(f"{short_dump_label(dump)}, {_rules(dump)}" for dump in result.dumps)
+    dumps = "; ".join(f"{short_dump_label(dump)}, {_rules(dump)}" for dump in result.sources)
     what = ports.removesuffix(", ") if result.ports else "only rules"
-    return f"{wanted}{what} in {len(result.dumps)} dumps ({dumps})"
+    beside = "dumps and a listing of nft" if result.tables else "dumps"
+    return f"{wanted}{what} in {len(result.dumps)} {beside} ({dumps})"
 
 
 def _rules(source: RuleSource) -> str:

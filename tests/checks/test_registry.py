@@ -70,6 +70,7 @@ UNREACHED = Unreached(
 )
 
 VALUES: dict[str, Hashable] = {
+    "owner": "cluster IP", "groups": ((("pods",), "source in 10.0.0.0/8"),), "answers": False,
     "kind": "chain",
     "destination": "239.1.2.3", "joined": True, "off": False,
     "only": "tcp", "suffering": 3, "wide": (72, 74),
