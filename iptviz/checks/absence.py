@@ -258,7 +258,6 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "list-all": lambda *, count: (
         f"{count:,} service{'' if count == 1 else 's'} in this dump; list them: iptviz services DUMP"
     ),
-    "no-services-in-table": "table {table} has no services of {family}",
     "no-names": "no comment in this dump names a service; use an address",
     "namespace-absent": _namespace,
     "endpoint-absent": "no service in this dump leads to endpoint {typed}",

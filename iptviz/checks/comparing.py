@@ -44,7 +44,7 @@ _WHY = {
     "not-shown": "may have rules there that the dump does not show",
     "cut": "may have rules there that were cut off",
     "excerpt": "may lack lines there",
-    "by-name": "tell rules of iptables by their names alone there",
+    "by-name": "may hide what rules ask there, and only name it",
     "eras": "were written by different releases of kube-proxy there",
 }
 
@@ -120,7 +120,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "fact-not-compared": _fact_not_compared,
     "property-not-compared": _property_not_compared,
     "findings-not-compared": _findings_not_compared,
-    "native-not-checked": "findings of check: services are in a table of nft",
+    "native-not-checked": "findings of check in tables of nft",
     "rules-of-two-languages": "other chains and rules of {family}: one side has them from iptables, one from nft",
     "only-services": "other chains and rules, findings of check (--services-only)",
     "only-namespace": "services of other namespaces, other chains and rules, findings of check "

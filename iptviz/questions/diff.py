@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from iptviz.compare.chains.forms import Explained
+from iptviz.compare.chains.forms import ChainChanges, Explained, Uncompared
 from iptviz.compare.ports.compared import compared
 from iptviz.compare.ports.hiding import NOTHING_HIDDEN
 from iptviz.compare.ports.shared_chains import SharedChains
@@ -20,6 +20,7 @@ from iptviz.questions.document import document_of
 from iptviz.questions.finding_changes import FindingChanges, finding_changes
 from iptviz.questions.pairing import (
     findings_hidden,
+    hides_parts,
     hiding_of,
     paired,
     services_in,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Item
-    from iptviz.compare.chains.forms import ChainChanges
+    from iptviz.compare.chains.forms import Side
     from iptviz.compare.fates.equivalence import Equivalence
     from iptviz.compare.ports.differences import PortChanges
     from iptviz.compare.ports.form import PortForm
@@ -215,6 +216,8 @@ def _chains(
     if isinstance(pair.old, Dump) and isinstance(pair.new, Dump):
         from iptviz.compare.chains.compared import chain_changes  # services alone do not wait for it
 
+        if any(map(hides_parts, (pair.old, pair.new))):
+            return _not_shown(pair.old, pair.new)
         unseen = (nodes[0].unseen_tables(pair.old), nodes[1].unseen_tables(pair.new))
         return chain_changes(pair.old, pair.new, explained, unseen)
     if isinstance(pair.old, Dump) or isinstance(pair.new, Dump):
@@ -223,6 +226,14 @@ def _chains(
     from iptviz.questions.diff_modes import scope_of  # most sides are dumps
 
     return native_changes(pair.old, pair.new, scope_of(pair, pairs, explained))
+
+
+def _not_shown(old: Dump, new: Dump) -> ChainChanges:
+    """Return that no table is compared, since what rules ask is named alone."""
+    sides: dict[Side, Dump] = {"old": old, "new": new}
+    hiding = tuple(side for side, dump in sides.items() if hides_parts(dump))
+    tables = dict.fromkeys((*new.tables, *old.tables))
+    return ChainChanges((), (), tuple(Uncompared(table, hiding, "by-name") for table in tables), ())
 
 
 def _explained(ports: PortChanges) -> Explained:

@@ -224,12 +224,18 @@ def hiding_of(nodes: tuple[Snapshot, Snapshot], sources: tuple[Source, Source]) 
 
 def _hiding(node: Snapshot, source: Source) -> Hiding:
     """Return what a source may hide: beside a listing without any dump, legacy tables may be there."""
-    if isinstance(source, Dump):
-        return Hiding(source, node.unseen_tables(source))
     dumps = _dumps(node, source.family)
+    hides = any(map(hides_parts, dumps))
+    if isinstance(source, Dump):
+        return Hiding(source, node.unseen_tables(source), hides)
     if dumps:
-        return Hiding(None, tuple(name for dump in dumps for name in node.unseen_tables(dump)))
+        return Hiding(None, tuple(name for dump in dumps for name in node.unseen_tables(dump)), hides)
     return Hiding(None, tuple(name for name in TABLE_NAMES if not source.has_of_iptables(name)))
+
+
+def hides_parts(dump: Dump) -> bool:
+    """Whether some rules name what they ask or do and do not show it, as in JSON of nft."""
+    return any(gap.id == "nft-hides" for gap in dump.gaps)
 
 
 def findings_hidden(nodes: tuple[Snapshot, Snapshot], old: Dump, new: Dump) -> tuple[bool, bool]:

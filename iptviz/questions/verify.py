@@ -229,7 +229,7 @@ def _of_listing(listing: NftListing) -> Iterator[Item]:
     yield from listing_notes(listing)
     table = table_of(listing)
     if table is not None and not table.keeps_services:
-        yield remark("no-services-in-table", table="kube-proxy", family=table.family)
+        yield remark("no-services-in-table", table=table.compiled.name)
 
 
 def _left_open(cluster: ApiCluster, sides: Sides) -> Iterator[Item]:

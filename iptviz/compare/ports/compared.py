@@ -156,6 +156,8 @@ def _may_be_hidden(one: PortDifference, hiding: Sides) -> bool:
 
 def _may_decide_alike(one: ReachedDifference, hiding: Sides) -> bool:
     """Whether what decides how clients fare on one side may be on the other side and not be shown."""
+    if any(side.hides_parts for side in hiding):
+        return True
     told = [
         (by, side) for fare, side in zip((one.new, one.old), hiding, strict=True) for by in deciders(fare)
     ]

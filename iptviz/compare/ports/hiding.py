@@ -19,11 +19,12 @@ class Hiding(NamedTuple):
     """What one side may hide; `dump` is None of the API, which hides nothing, and of a listing of nft.
 
     `unseen` are tables of iptables that the node may have and nothing shows (`Snapshot.unseen_tables`). In
-    nftables mode kube-proxy has no chain there.
+    nftables mode kube-proxy has no chain there. `hides_parts`: what some rules ask or do is named and not shown.
     """
 
     dump: Dump | None = None
     unseen: Collection[str] = ()
+    hides_parts: bool = False
 
     def chain(self, table: str, chain: str) -> bool:
         """Whether rules of a chain may be there and not be shown."""
