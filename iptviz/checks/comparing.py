@@ -54,6 +54,7 @@ def _fact_not_compared(*, fact: str, sides: Sequence[str]) -> str:
 
 
 _FACTS = {
+    "comments": "comments of rules",
     "interfaces": "interfaces of rules",
     "host-names": "addresses that are printed as names",
     "words": "words of a listing that cannot be read",

@@ -123,10 +123,10 @@ class Uncompared(NamedTuple):
     why: Why
 
 
-Fact = Literal["interfaces", "host-names", "words", "line-ends", "unprinted"]
-"""What a text may not show of rules: interfaces (a listing without -v); addresses, where a listing has names of
-hosts; words of a listing that cannot be read; the ends of lines that were cut; ports, marks, chances and DNAT's
-addresses, which an iptables could not print of another one's rules."""
+Fact = Literal["comments", "interfaces", "host-names", "words", "line-ends", "unprinted"]
+"""What a text may not show of rules: comments (nft); interfaces (a listing without -v); addresses, where it has
+names of hosts; words of a listing that cannot be read; the ends of lines that were cut; ports, marks, chances
+and DNAT's addresses, which an iptables could not print of another one's rules."""
 
 
 class Reordered(NamedTuple):
