@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from iptviz.kube.frontends import FRONTEND_KINDS, Frontend
 from iptviz.kube.limits import AddressLimit
 from iptviz.kube.names import NAMELESS, read_service_name
-from iptviz.kube.nftables.names import EXTERNAL, LOCAL, SERVICE, OwnChain, read_chain
+from iptviz.kube.nftables.names import LOCAL, SERVICE, OwnChain, read_chain
 from iptviz.kube.nftables.table import (
     ADMITTED,
     ASKED_FOR_RANGES,
@@ -26,11 +26,12 @@ from iptviz.kube.nftables.table import (
 from iptviz.kube.plain_rules import PlainRule
 from iptviz.nft.expressions import AnonymousSet, Concatenation, Payload, SetReference, Value, network_of
 from iptviz.nft.statements import Match, Verdict
+from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_address, show_host, show_network
 from iptviz.xtables.values.protocols import protocol_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from iptviz.kube.names import ServiceName
     from iptviz.kube.nftables.table import AskedMap, ProxyTable
@@ -124,11 +125,7 @@ class Frontends:
             return "cluster-ip"
         if own is None and (self._is_cluster_ip(address) is not False):
             return "cluster-ip"
-        return (
-            "load-balancer-ip"
-            if own and own.kind == EXTERNAL and self._has_ranges(address)
-            else "external-ip"
-        )
+        return "load-balancer-ip" if self._has_ranges(address) else "external-ip"
 
     def tells_kind(self, frontend: Frontend) -> bool:
         """Whether the table tells of which kind a frontend is: an external IP may be a load balancer's."""
@@ -160,24 +157,31 @@ class Frontends:
     def source_ranges(self, frontend: Frontend) -> tuple[str, ...]:
         """Return the source ranges of a load balancer; none where all are admitted.
 
-        Where the node itself is admitted, so is the load balancer's own address: that is no range of the service.
+        Where the node itself is admitted, so are all addresses of the service's load balancers, which nft makes
+        one network where they are neighbours: those are no ranges of the service.
         """
-        shown = (show_network(network) for network in self.admitted(frontend))
-        own = {f"{frontend.address}/{length}" for length in (32, 128)}
-        return tuple(network for network in dict.fromkeys(shown) if network not in own)
+        chains = self._asked_of_sources(frontend)
+        own = {address for chain in chains for address in self._asked_by(chain)}
+        admitted = dict.fromkeys(self.admitted(frontend))
+        return tuple(show_network(network) for network in admitted if not _is_among(network, own))
+
+    def _asked_of_sources(self, frontend: Frontend) -> list[str]:
+        """Return the chains that ask for the source of what comes to a load balancer."""
+        found = self._of_frontend(SOURCE_RANGES, frontend)
+        return [element.data.chain for element in found if isinstance(element.data, Verdict)]
+
+    def _asked_by(self, chain: str) -> Iterator[str]:
+        """Yield the addresses of which a chain asks who comes."""
+        for _, element in self._table.elements(SOURCE_RANGES, chain):
+            address = _address(element)
+            if isinstance(element.data, Verdict) and element.data.chain == chain and address:
+                yield address
 
     def admitted(self, frontend: Frontend) -> list[Network]:
         """Return the networks that a load balancer's source ranges admit; none where all are admitted."""
-        if frontend.address is None:
-            return []
-        chains = [
-            element.data.chain
-            for element in self._of_frontend(SOURCE_RANGES, frontend)
-            if isinstance(element.data, Verdict)
-        ]
         rules = (
             rule
-            for name in chains
+            for name in self._asked_of_sources(frontend)
             if name in self._table.nft.chains
             for rule in self._table.nft.chains[name].rules
         )
@@ -193,7 +197,7 @@ class Frontends:
     def _of_frontend(self, name: str, frontend: Frontend) -> Iterator[Element]:
         """Yield the elements of a set or map that begin with the address, protocol and port of a frontend."""
         key = frontend.address, frontend.protocol, frontend.port
-        for _, element in self._table.elements(name, frontend.address or ""):
+        for _, element in self._table.elements(name, frontend.address) if frontend.address else ():
             parts = element.key.parts if isinstance(element.key, Concatenation) else ()
             told = [part.data for part in parts[1:3] if isinstance(part, Value)]
             if len(told) == 2 and (_address(element), protocol_name(str(told[0])), told[1]) == key:
@@ -234,6 +238,13 @@ def _last(element: Element) -> Network | None:
 
 def _named(comment: str | None) -> ServiceName:
     return NAMELESS if comment is None else read_service_name(comment)
+
+
+def _is_among(network: Network, addresses: Collection[str]) -> bool:
+    """Whether a network has none but some addresses."""
+    size = (full_mask(network.version) ^ network.mask) + 1
+    hosts = (show_address(network.value + number, network.version) for number in range(size))
+    return size <= len(addresses) and all(host in addresses for host in hosts)
 
 
 def _address(element: Element) -> str | None:
