@@ -16,6 +16,7 @@ from iptviz.kube.nftables.names import LOCAL, SERVICE, OwnChain, read_chain
 from iptviz.kube.nftables.table import (
     ADMITTED,
     ASKED_FOR_RANGES,
+    ASKED_IN_SET,
     CLUSTER_IPS,
     NO_ENDPOINTS,
     NO_ENDPOINTS_AT_PORTS,
@@ -162,6 +163,7 @@ class Frontends:
         """
         chains = self._asked_of_sources(frontend)
         own = {address for chain in chains for address in self._asked_by(chain)}
+        own |= {address for _, one in self._table.elements(ASKED_IN_SET) if (address := _address(one))}
         admitted = dict.fromkeys(self.admitted(frontend))
         return tuple(show_network(network) for network in admitted if not _is_among(network, own))
 

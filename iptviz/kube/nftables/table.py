@@ -33,8 +33,11 @@ CLUSTER_IPS, NODE_PORT_IPS = "cluster-ips", "nodeport-ips"
 HAIRPINS = "hairpin-connections"
 """Its maps and sets."""
 
-ASKED_FOR_RANGES, ADMITTED = (SOURCE_RANGES, "firewall"), "firewall-allow"
-"""What has the addresses of load balancers with source ranges, the set of 1.29 last; and who may come there."""
+ASKED_IN_SET, ADMITTED = "firewall", "firewall-allow"
+"""Sets of 1.29: the addresses of load balancers with source ranges, and who may come there."""
+
+ASKED_FOR_RANGES = (SOURCE_RANGES, ASKED_IN_SET)
+"""What has the addresses of load balancers with source ranges."""
 
 
 class AskedMap(NamedTuple):
