@@ -90,7 +90,7 @@ class Snapshot:
     def without_dumps(self) -> DumpError:
         """Return what keeps questions from a node of which there is a listing of nft alone."""
         return self.nothing or DumpError(
-            "only a listing of nft: services of nftables mode are not read yet",
+            "only a listing of nft, in which kube-proxy has no table",
             where=self.listed_in,
             hint="iptviz packet follows packets through it",
         )
