@@ -83,6 +83,13 @@ def mode_shape(dump: Dump) -> str | None:
     return name if name in PROXY_MODES else None
 
 
+def source_mode_shape(source: RuleSource) -> str | None:
+    """Return the same of a dump, or of a listing of nft."""
+    from iptviz.dump.model import Dump
+
+    return mode_shape(source) if isinstance(source, Dump) else _mode_of_listing(source)
+
+
 def several_shape(node: Snapshot | None) -> Shape:
     """Return the field `dumps`, where a node has several; elsewhere nothing."""
     if node is None or len(node.dumps) <= 1:
@@ -201,7 +208,9 @@ class _Placed(Protocol):
 def frontend_shape(frontend: Frontend) -> Shape:
     """Return the shape `frontend`; where its rule shows no port, that is said."""
     limit = frontend.addresses
-    return _frontend(frontend, frontend.rule.line, None if limit is None else (limit.only, limit.networks))
+    return _frontend(
+        frontend, frontend.rule.line or None, None if limit is None else (limit.only, limit.networks)
+    )
 
 
 def frontend_form_shape(form: FrontendForm) -> Shape:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from iptviz.errors import NothingError
+from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.remark import remark
 from iptviz.nft.model import Ruleset
 from iptviz.records import NamedTuple
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.intake.remark import Remark
-    from iptviz.nft.model import Chain, Table
+    from iptviz.nft.model import Base, Chain, Table
     from iptviz.node.evidence import Evidence
 
 FAMILIES = {"ipv4": ("ip", "inet"), "ipv6": ("ip6", "inet")}
@@ -63,6 +64,16 @@ class RuleSource(Protocol):
         """The names of the tables."""
 
 
+def rule_counts(source: RuleSource) -> dict[str, int]:
+    """Return how many rules each table of a dump or of a listing has, by its name."""
+    from iptviz.dump.model import Dump
+
+    if isinstance(source, Dump):
+        return {name: table.rule_count for name, table in source.tables.items()}
+    tables = source.tables if isinstance(source, NftListing) else {}
+    return {name: sum(len(chain.rules) for chain in table.chains.values()) for name, table in tables.items()}
+
+
 def tool_of(ruleset: Ruleset | None) -> str:
     """Return what wrote a listing, with its version where that is told."""
     return f"nft v{ruleset.version}" if ruleset and ruleset.version else "nft list ruleset"
@@ -77,6 +88,8 @@ class NftListing:
     backend = "nf_tables"
     number: int | None = None
     is_excerpt = False
+    is_one_text = True
+    """Whether all tables stand in one text, so that lines tell the order of all."""
 
     def __init__(
         self,
@@ -105,8 +118,9 @@ class NftListing:
 
     def _has_own(self, table: Table) -> bool:
         """Whether a table has a chain that a hook leads to and no dump has."""
-        bases = [chain.name for chain in table.chains.values() if chain.base]
-        return any((table.family, table.name, name) not in self.chains_elsewhere for name in bases)
+        return any(
+            (table.family, table.name, chain.name) not in self.chains_elsewhere for chain, _ in table.bases
+        )
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -127,19 +141,30 @@ class NftListing:
         return (FAMILIES[self.family][0], name) in self.ruleset.tables
 
     @property
+    def has_tables_of_others(self) -> bool:
+        """Whether there is a table that neither kube-proxy nor iptables has made."""
+        return any(not _is_own(table) for table in self._asked)
+
+    def own(self) -> NftListing:
+        """Return the same listing, of the tables that kube-proxy or iptables has made."""
+        found = Ruleset(self.ruleset.form, self.ruleset.version)
+        found.tables = {key: table for key, table in self.ruleset.tables.items() if _is_own(table)}
+        found.remarks, found.notes = self.ruleset.remarks, self.ruleset.notes
+        return NftListing(found, self.source, self.family, self.chains_elsewhere)
+
+    @property
     def unasked(self) -> tuple[str, ...]:
         """Tables with rules that packets meet at devices, before all hooks or behind them."""
         return tuple(
             f"nft {table.family} {table.name}"
             for table in self.ruleset.tables.values()
-            if table.family in {"netdev", "inet"}
-            and any(_is_at_device(chain) for chain in table.chains.values())
+            if table.family in {"netdev", "inet"} and any(_is_at_device(*found) for found in table.bases)
         )
 
-    @property
+    @cached_property
     def rule_count(self) -> int:
         """How many rules these tables have."""
-        return sum(len(chain.rules) for table in self._asked for chain in table.chains.values())
+        return sum(chain.rule_count for table in self._asked for chain in table.chains.values())
 
     @property
     def complete(self) -> bool:
@@ -147,12 +172,17 @@ class NftListing:
         return not any(one.id in _OPEN for one in self.ruleset.remarks)
 
 
-def _is_at_device(chain: Chain) -> bool:
+def _is_own(table: Table) -> bool:
+    """Whether a table is one of kube-proxy's or of iptables', by its name."""
+    return table.family in {"ip", "ip6"} and table.name in {_KUBE_PROXY, *TABLE_NAMES}
+
+
+_KUBE_PROXY = "kube-proxy"
+
+
+def _is_at_device(chain: Chain, base: Base) -> bool:
     """Whether a chain that drops or has rules is asked at a device."""
-    base = chain.base
-    return (
-        base is not None and base.hook in {"ingress", "egress"} and (chain.has_rules or base.policy == "drop")
-    )
+    return base.hook in {"ingress", "egress"} and (chain.has_rules or base.policy == "drop")
 
 
 _OPEN = {"nft-block-open", "nft-json-open"}
@@ -230,7 +260,7 @@ def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
     for piece in pieces:
         if piece.kind == "nft" and piece.namespace is None:
             try:
-                ruleset = read_ruleset(piece.file.text.encode(), piece.source.name)
+                ruleset = read_ruleset(piece.data, piece.source.name)
             except NothingError:
                 found.append(ReadListing(piece, None))
             else:
@@ -257,7 +287,8 @@ def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dum
     """
     found: Ruleset | None = None
     name = ""
-    for piece, ruleset in chosen(listings):
+    taken = chosen(listings)
+    for piece, ruleset in taken:
         if found is None:
             found, name = ruleset, piece.source.name
         else:
@@ -274,6 +305,7 @@ def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dum
         for chain in table.chains
     ]
     listing = NftListing(found, name, family, elsewhere)
+    listing.is_one_text = len(taken) == 1
     return listing if listing.tables else None
 
 
@@ -303,8 +335,10 @@ def _is_json(piece: Evidence) -> bool:
 
 # --- the tables of iptables-nft ------------------------------------------------------------------------------
 
-_OF_IPTABLES = re.compile(
-    r"\btable ip6? (?:filter|nat|mangle|raw|security)\b|\"name\":\s*\"(?:filter|nat|mangle|raw|security)\""
+# Each begins with a word of its own: such are searched for fast.
+_OF_IPTABLES = (
+    re.compile(rb"table ip6? (?:filter|nat|mangle|raw|security)\b"),
+    re.compile(rb"\"name\":\s*\"(?:filter|nat|mangle|raw|security)\""),
 )
 
 
@@ -344,11 +378,11 @@ def _dumps_in(piece: Evidence, families: Sequence[str]) -> Iterator[Dump]:
     from iptviz.iptables_nft.dumps import Placed, dumps_in
     from iptviz.nft.read import read_ruleset
 
-    text = piece.file.text
-    if _OF_IPTABLES.search(text) is None:
+    data = piece.data
+    if not any(pattern.search(data) for pattern in _OF_IPTABLES):
         return
     try:
-        ruleset = read_ruleset(text.encode(), piece.source.name)
+        ruleset = read_ruleset(data, piece.source.name)
     except NothingError:
         return
     of_chain = " chain " in f" {piece.command} "

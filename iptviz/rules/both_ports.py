@@ -1,7 +1,7 @@
 """Both ports must differ: iptables-nft may have loaded one comparison of the two, which holds where either does.
 
 iptables-nft 1.8.9 loads `! --sport 1 ! --dport 9` of `-m tcp` and `-m udp` as one comparison of four bytes, and
-1.8.11 as two; iptables-save prints either in the same words, and tells its own version, not that of who loaded it.
+1.8.11 as two. iptables-save prints either in the same words, and tells its own version, not who loaded it.
 """
 
 from __future__ import annotations

@@ -9,27 +9,26 @@ from iptviz.kube.families import shares_out
 from iptviz.kube.frontend_answer import FrontendAnswer
 from iptviz.kube.frontends import FRONTEND_KINDS
 from iptviz.kube.names import NAMELESS
+from iptviz.kube.nftables.alike import AnswersAlike
 from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.names import LOCAL, read_chain
 from iptviz.kube.nftables.tracing import trace_frontend
 from iptviz.kube.service_ports import ServicePort
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.nftables.table import ProxyTable
     from iptviz.kube.outcome import FrontendOutcome
     from iptviz.kube.service import ServiceTrace
 
-_NOT_TOLD = "external-ip"
-"""What a map does not tell from a load balancer's address."""
-
 
 def native_ports(table: ProxyTable) -> list[ServicePort]:
     """Return every service port, in the order in which the maps first speak of them."""
     frontends = Frontends(table)
-    return [_port(table, frontends, of_port) for of_port in _by_service(frontends.all())]
+    answers = AnswersAlike(table, _following(table, frontends))
+    return [_port(answers.of, frontends, of_port) for of_port in _by_service(frontends.all())]
 
 
 def native_ports_of(table: ProxyTable, asked: Iterable[Frontend]) -> list[ServicePort]:
@@ -39,10 +38,19 @@ def native_ports_of(table: ProxyTable, asked: Iterable[Frontend]) -> list[Servic
     alike = {one[1:4]: one for text in filter(None, texts) for one in frontends.with_text(text)}
     keys = {_key(one) for one in asked}
     return [
-        _port(table, frontends, of_port)
+        _port(_following(table, frontends), frontends, of_port)
         for of_port in _by_service({**alike, **{one[1:4]: one for one in asked}}.values())
         if _key(of_port[0]) in keys
     ]
+
+
+def _following(table: ProxyTable, frontends: Frontends) -> Callable[[Frontend], FrontendAnswer]:
+    """Return what answers for a frontend as the engine follows it."""
+
+    def answer(frontend: Frontend) -> FrontendAnswer:
+        return answer_of(trace_frontend(table, frontend), kind_told=frontends.tells_kind(frontend))
+
+    return answer
 
 
 def _by_service(frontends: Iterable[Frontend]) -> list[list[Frontend]]:
@@ -59,8 +67,10 @@ def _key(frontend: Frontend) -> tuple[str, ...]:
     return name, frontend.protocol
 
 
-def _port(table: ProxyTable, frontends: Frontends, of_port: list[Frontend]) -> ServicePort:
-    answers = [answer_of(trace_frontend(table, one)) for one in of_port]
+def _port(
+    answer: Callable[[Frontend], FrontendAnswer], frontends: Frontends, of_port: list[Frontend]
+) -> ServicePort:
+    answers = [answer(one) for one in of_port]
     answers.sort(key=lambda answer: FRONTEND_KINDS.index(answer.frontend.kind))
     ranges = (frontends.source_ranges(one) for one in of_port if one.kind == "load-balancer-ip")
     return ServicePort(
@@ -72,17 +82,15 @@ def _port(table: ProxyTable, frontends: Frontends, of_port: list[Frontend]) -> S
     )
 
 
-def answer_of(trace: ServiceTrace) -> FrontendAnswer:
-    """Return the engine's answer in few words."""
+def answer_of(trace: ServiceTrace, *, kind_told: bool) -> FrontendAnswer:
+    """Return the engine's answer in few words; `kind_told`: the table tells of which kind the frontend is."""
     usual = trace.usual
     differs = len(set(map(_shares_of, trace.outcomes))) > 1
     return FrontendAnswer(
         frontend=trace.frontend,
         service=trace.service,
         chain=trace.chain if trace.chains else None,
-        endpoints=tuple(
-            dict.fromkeys(EndpointForm(end.address, end.port, end.share) for end in usual.endpoints)
-        ),
+        endpoints=tuple(EndpointForm(end.address, end.port, end.share) for end in usual.endpoints),
         leftover=usual.leftover,
         verdict=usual.verdict,
         affinity=trace.affinity_seconds,
@@ -92,7 +100,7 @@ def answer_of(trace: ServiceTrace) -> FrontendAnswer:
         by_policy=trace.by_policy,
         rounded=trace.rounded,
         elsewhere=tuple(dict.fromkeys(end.address for one in trace.outcomes for end in one.endpoints)),
-        kind_untold=trace.frontend.kind == _NOT_TOLD,
+        kind_untold=not kind_told,
     )
 
 
