@@ -200,8 +200,8 @@ class DumpTable:
     @cached_property
     def _joins_ports(self) -> bool:
         """Whether some rule may ask for both ports to differ, and nf_tables asks that: a search of bytes."""
-        asked = self._table.rules_with("! --sport ") if self._table.saving.backend == "nf_tables" else ()
-        return any("! --dport " in rule.text for rule in asked)
+        words = ("sport ", "source-port ") if self._table.saving.backend == "nf_tables" else ()
+        return any("!" in rule.text for word in words for rule in self._table.rules_with(word))
 
     def _quickly(self, rule: Rule) -> CompiledRule | None:
         return self._shapes.compiled(rule, rule.text)

@@ -47,6 +47,11 @@ def test_where_one_port_differs_nothing_tells(ports: str) -> None:
     assert ask(f"-p tcp -m tcp {ports}") == {f"{asked} as one": "DROP", f"{asked} one by one": "ACCEPT"}
 
 
+def test_ports_are_asked_alike_however_they_are_typed() -> None:
+    found = ask("-p tcp -m tcp ! --source-port 40000 ! --destination-port 2")
+    assert found == {f"{ASKED} as one": "DROP", f"{ASKED} one by one": "ACCEPT"}
+
+
 def test_a_legacy_table_asks_each_port() -> None:
     assert ask(f"-p tcp -m tcp {PAIR}", LEGACY) == {"always": "ACCEPT"}
 
