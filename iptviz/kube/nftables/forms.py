@@ -147,7 +147,7 @@ class Forms:
             found = self._table.nft.sets.get(name)
             if found is None:
                 continue
-            keyed = [(_key_of(element), (line, element)) for line, element in found.lines]
+            keyed = [(_key_of(one[1]), one) for one in found.lines]
             index[name] = {key: one for key, one in keyed if key is not None}
             if len(index[name]) < len(keyed) or found.head.flags:
                 return None
