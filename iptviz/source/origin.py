@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING, BinaryIO
 
 from iptviz.errors import DumpError, NothingError
-from iptviz.intake.text import to_bytes
 from iptviz.progress import nobody
 from iptviz.records import NamedTuple
 from iptviz.source.head import BLANK, Headed, is_blank, is_packed
@@ -72,7 +71,7 @@ class Source:
     def data(self) -> bytes:
         """The bytes as they were handed over; made each time where `keep_as` took them away."""
         kept = self._kept
-        return kept if isinstance(kept, bytes) else to_bytes(kept)
+        return kept if isinstance(kept, bytes) else _as_bytes(kept)
 
     def keep_as(self, text: str) -> None:
         """Keep a text that somebody keeps anyway in place of the bytes, where it says the same: both are much."""
@@ -94,11 +93,16 @@ class Source:
         return "/".join(filter(None, (self.bundle.rstrip("/").rpartition("/")[2], self.inside)))
 
 
+def _as_bytes(text: str) -> bytes:
+    """Return the bytes of a text in which surrogates stand for those that are not UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
+
+
 def _says(text: str, data: bytes) -> bool:
     """Whether a text is what bytes say: looked at in pieces, as a copy of all would be one more."""
     at = 0
     for start in range(0, len(text), _COMPARED):
-        piece = to_bytes(text[start : start + _COMPARED])
+        piece = _as_bytes(text[start : start + _COMPARED])
         if not data.startswith(piece, at):
             return False
         at += len(piece)
