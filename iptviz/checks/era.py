@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import listed, percent
 from iptviz.intake.remark import remark
-from iptviz.kube.era import DATED_MODES
+from iptviz.kube.era import DATED_MODES, VIRTUAL_SERVERS
 from iptviz.kube.families import SERVICES
 from iptviz.kube.releases import spans_text
 
@@ -69,6 +69,7 @@ def _not_decided_here(*, mode: str) -> str:
 
 _MODES = {
     "ipvs": "mode-ipvs",
+    VIRTUAL_SERVERS: "mode-virtual-servers",
     "elsewhere": "mode-elsewhere",
     "userspace": "mode-userspace",
     "none": "mode-none",
@@ -106,6 +107,7 @@ REMARKS: dict[str, str | Callable[..., str]] = {
         "kube-proxy in IPVS mode: endpoints are not in iptables but in IPVS (`ipvsadm -Sn`); these rules only "
         "masquerade and filter"
     ),
+    "mode-virtual-servers": "services are virtual servers of IPVS, which do not tell who made them, or when",
     "mode-elsewhere": "no sign of kube-proxy in iptables mode, but of kubelet: services may be handled by "
     "kube-proxy in nftables mode (`nft list table ip kube-proxy`) or by a CNI plug-in",
     "mode-userspace": "kube-proxy in userspace mode: connections go to its own ports, not to endpoints",
@@ -119,10 +121,6 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "era-known": _known,
     "services-in-ipvs": "kube-proxy runs in IPVS mode: its endpoints are not in iptables; run ipvsadm -Sn.",
     "ipvs-server": _ipvs_server,
-    "ipvs-servers": lambda *, place, count: (
-        f"ipvsadm shows {count:,} virtual server{'s' * (count != 1)} ({place}): follow one with "
-        "iptviz trace ADDRESS:PORT"
-    ),
     "services-in-userspace": "kube-proxy runs or ran in userspace mode (line {at}): connections go to its "
     "own ports, its endpoints are not in iptables.",
     "services-nowhere": _NOWHERE,

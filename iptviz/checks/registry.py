@@ -25,6 +25,7 @@ CATALOGUES = (
     "sync",
     "nft_tables",
     "nft_services",
+    "virtual_servers",
     "contradictions",
     "backends",
     "refused",

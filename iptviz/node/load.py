@@ -127,18 +127,22 @@ def load_node(
     return Snapshot(dumps, chosen.evidence, name=chosen.name, problems=found.problems)
 
 
+_KEEPING = {"nft", "ipvs"}
+"""Kinds of evidence that tell of services without any dump."""
+
+
 def _listed(found: FoundIn, wanted: str | None) -> Snapshot | None:
-    """Return the node that a listing of nft tells of; None without any.
+    """Return the node that a listing of nft, or of virtual servers, tells of; None without any.
 
     Raises:
         DumpError: it is not clear which node is meant.
     """
     own = [piece for piece in found.evidence if piece.namespace is None]
-    if not any(piece.kind == "nft" for piece in own):
+    if not any(piece.kind in _KEEPING for piece in own):
         return None
     from iptviz.node.gather import Group, choose_node
 
-    names = dict.fromkeys(piece.node for piece in own if piece.kind == "nft")
+    names = dict.fromkeys(piece.node for piece in own if piece.kind in _KEEPING)
     groups = [Group(name, (), tuple(piece for piece in own if piece.node in {name, None})) for name in names]
     chosen = choose_node(groups, found.name, wanted)
     node = Snapshot((), chosen.evidence, name=chosen.name, problems=found.problems)

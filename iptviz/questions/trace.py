@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from iptviz.dump.model import Dump
 from iptviz.kube.find import find
 from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, Frontend, frontends_leading_to
+from iptviz.kube.ipvs.place import is_virtual
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import ServiceTrace, trace_frontend
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from iptviz.compare.ports.differences import PortChanges
     from iptviz.kube.observed import Observation
     from iptviz.node.listing import NftListing, RuleSource
+    from iptviz.node.virtual_servers import IpvsListing
     from iptviz.paths.model import FrontendPaths
     from iptviz.paths.survey import Evidence
     from iptviz.questions.pod_targets import AskedPod
+    from iptviz.questions.service_sources import ServiceSource
     from iptviz.rules.form import Place
     from iptviz.supplied.service_names import Candidate
 
@@ -64,6 +67,11 @@ class TraceResult(NamedTuple):
     def answers(self) -> tuple[TraceResult, ...]:
         """This answer and those of other dumps."""
         return (self, *self.others)
+
+    @property
+    def follows_rules(self) -> bool:
+        """Whether rules choose endpoints: of virtual servers of IPVS there are none to follow."""
+        return not any(is_virtual(traced.frontend.rule) for traced in self.services)
 
     @property
     def complete(self) -> bool:
@@ -141,12 +149,8 @@ def trace(
     asked = pod.target if pod else target
     family = family_of_target(asked)
     beside = Beside(client, addresses, routes, ipset, recent, sysctl, tuple(assume)).once()
-    answers = [
-        _trace(each, asked, candidates, before.of_family(each.family)[0] if before else None)
-        if isinstance(each, Dump)
-        else _traced_in(each, asked)
-        for each in _sources(snapshot, family)
-    ]
+    question = _Question(snapshot, asked, candidates, before, beside)
+    answers = [question.of(source) for source in _sources(snapshot, family)]
     answers = [answer for answer in answers if answer.services] or answers[:1]
     answers = [_with_paths(answer, snapshot, beside) for answer in answers]
     first, *others = [_with_changes(answer, snapshot, before) for answer in answers] if before else answers
@@ -162,20 +166,43 @@ def trace(
     return first._replace(snapshot=snapshot, others=tuple(others))
 
 
-def _sources(node: Snapshot, family: str | None) -> tuple[Dump | NftListing, ...]:
-    """Return where rules tell of services.
+def _sources(node: Snapshot, family: str | None) -> tuple[ServiceSource, ...]:
+    """Return where a node tells of services.
 
     Raises:
-        DumpError: there is no dump, and no listing has kube-proxy's table.
+        DumpError: nothing does.
     """
     if node.dumps and not node.evidence:
         return node.of_family(family)
     from iptviz.questions.service_sources import service_sources  # most nodes are one dump
 
-    found = service_sources(node, family)
-    if not found:
-        raise node.without_dumps()
-    return found
+    return service_sources(node, family)
+
+
+class _Question(NamedTuple):
+    """What is asked of each source of a node's services: see `trace`."""
+
+    node: Snapshot
+    target: str
+    candidates: Sequence[Candidate]
+    before: Snapshot | None
+    beside: Beside
+
+    def of(self, source: ServiceSource) -> TraceResult:
+        """Return what one source says."""
+        if isinstance(source, Dump):
+            since = self.before.of_family(source.family)[0] if self.before else None
+            return _trace(source, self.target, self.candidates, since)
+        from iptviz.node.virtual_servers import IpvsListing  # most sources are dumps
+
+        return self._at(source) if isinstance(source, IpvsListing) else _traced_in(source, self.target)
+
+    def _at(self, listing: IpvsListing) -> TraceResult:
+        from iptviz.questions.virtual_services import frontends_of, traced_at
+
+        frontends = frontends_of(self.node, listing, self.candidates, self.beside)
+        found, services, siblings, notes = traced_at(frontends, self.target)
+        return TraceResult(listing, self.target, services, found.wanted, siblings, _said_once(notes))
 
 
 def _traced_in(listing: NftListing, target: str) -> TraceResult:
@@ -201,23 +228,22 @@ def _absent_notes(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> It
         from iptviz.questions.unserved import unserved
 
         yield from unserved(snapshot, answer.dump, parsed, beside)
-    if snapshot.evidence and isinstance(answer.dump, Dump):
-        from iptviz.questions.ipvs_notes import of_target
-
-        yield from of_target(snapshot, (answer.dump,), answer.target)
 
 
 def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> TraceResult:
-    """Return the answer of one dump with what really becomes of connections."""
+    """Return the answer of one source with what really becomes of connections, where that has rules."""
     if not answer.services:
         return answer
-    evidence = evidence_of(snapshot, answer.dump.family, beside)
-    paths = paths_of(answer.dump, answer.services, evidence, beside)
-    notes = [*answer.notes, *marks_in_vain(answer.services, paths)]
+    notes: list[Item] = [*answer.notes]
     if snapshot.pods is not None:
         from iptviz.questions.pod_targets import unlisted
 
         notes += unlisted(snapshot, answer.services)
+    if not answer.follows_rules:
+        return answer._replace(notes=_said_once(notes), snapshot=snapshot)
+    evidence = evidence_of(snapshot, answer.dump.family, beside)
+    paths = paths_of(answer.dump, answer.services, evidence, beside)
+    notes += marks_in_vain(answer.services, paths)
     return answer._replace(paths=paths, notes=_said_once(notes), evidence=evidence, snapshot=snapshot)
 
 

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.era import era_remark
 from iptviz.checks.ports import lines_taking
+from iptviz.checks.virtual_servers import scheduler_text
 from iptviz.checks.wording import sentence
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import clauses
 from iptviz.kube.frontends import CHAIN
+from iptviz.kube.ipvs.place import virtual_of
+from iptviz.node.virtual_servers import IpvsListing
 from iptviz.paths.fares import fails, surely_reached
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import rule_table
@@ -136,7 +139,8 @@ def _has_others(port: PortForm) -> bool:
 def _shares(frontend: FrontendForm) -> str:
     balance = frontend.balance
     if "chances" in frontend.untold and frontend.endpoints:
-        return "not printed"
+        virtual = virtual_of(frontend.rule)
+        return "not printed" if virtual is None else f"not known ({scheduler_text(virtual.scheduler)})"
     if "rule" in frontend.untold:
         return "depends on a rule that is not understood"
     if frontend.unseen:
@@ -266,6 +270,8 @@ def _facts(result: ServicesResult, found: Sequence[Finding] | None) -> Iterator[
         yield from cause_facts(result.answers)
         yield from found_facts(found)
     for answer in result.answers:
+        if isinstance(answer.dump, IpvsListing):
+            continue  # it tells neither who wrote it, nor what rules do
         of = _of_source(answer.dump) if result.others else ""
         yield Fact(f"kube-proxy{of}", printable(_era(answer.era)), kind="era")
         if masquerade := _masquerade(answer):
