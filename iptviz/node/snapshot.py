@@ -205,6 +205,11 @@ class Snapshot:
         return _merged(self._all("sysctls"))
 
     @property
+    def has_ipvs(self) -> bool:
+        """Whether there is a listing of virtual servers."""
+        return any(piece.kind == "ipvs" for piece in self.evidence)
+
+    @property
     def virtual_servers(self) -> list[PlacedServer]:
         """The virtual servers of IPVS; where only a part of them was listed, these."""
         from iptviz.node.evidence import READERS
@@ -329,15 +334,17 @@ LEGACY_TABLES = "legacy tables"
 """What is called so is there, but which tables and rules there are nothing tells."""
 
 
-def as_snapshot(node: Dump | Snapshot, *, listed: bool = False) -> Snapshot:
-    """Return a node of which a dump is all that there is, as one; `listed`: a listing of nft will do, too.
+def as_snapshot(node: Dump | Snapshot, kinds: Collection[str] = ()) -> Snapshot:
+    """Return a node of which a dump is all that there is, as one.
+
+    `kinds` of evidence will do as well: `nft`, a listing with some table, or `ipvs`.
 
     Raises:
-        DumpError: there is such a listing and no dump, or a listing without any table.
+        DumpError: there is none of these.
     """
     if not isinstance(node, Snapshot):
         return Snapshot((node,))
-    if not node.dumps and (node.nothing or not listed):
+    if not (node.dumps or ("nft" in kinds and not node.nothing) or ("ipvs" in kinds and node.has_ipvs)):
         raise node.without_dumps()
     return node
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 class IpvsListing:
     """The virtual servers of one family at addresses and ports, as one file tells of them: a `RuleSource`.
 
-    `others` are those of no such place: of a firewall mark, or listed with names in place of numbers.
+    `unplaced` counts those of no such place: of a firewall mark, or listed with names in place of numbers. They
+    are of no family, and counted with the first that there is.
     """
 
     tool = "ipvsadm"
@@ -27,12 +28,12 @@ class IpvsListing:
     rule_count = 0
 
     def __init__(
-        self, source: str, family: str, servers: Iterable[VirtualServer], others: int, *, complete: bool
+        self, source: str, family: str, servers: Iterable[VirtualServer], unplaced: int, *, complete: bool
     ) -> None:
         self.source = source
         self.family = family
         self.servers = tuple(servers)
-        self.others = others
+        self.unplaced = unplaced
         self.complete = complete
 
 
@@ -46,17 +47,17 @@ def listings_of(found: Iterable[PlacedServer]) -> list[IpvsListing]:
     source, told = max(files.items(), key=lambda each: _telling(each[1]))
     complete = all(one.whole for one in told)
     families: dict[str, list[VirtualServer]] = {}
-    others = 0
+    unplaced = 0
     for one in told:
         network = parse_network(one.server.address) if one.server.port else None
         if network is None:
-            others += 1
+            unplaced += 1
         else:
             families.setdefault(f"ipv{network.version}", []).append(one.server)
     return [
-        IpvsListing(source, family, families[family], others, complete=complete)
-        for family in sorted(families)
-    ] or [IpvsListing(source, "ipv4", (), others, complete=complete)]
+        IpvsListing(source, family, families[family], 0 if number else unplaced, complete=complete)
+        for number, family in enumerate(sorted(families))
+    ] or [IpvsListing(source, "ipv4", (), unplaced, complete=complete)]
 
 
 def _telling(servers: list[PlacedServer]) -> tuple[bool, bool]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from iptviz.kube.mode import mode_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from iptviz.checks.finding import Item
     from iptviz.dump.model import Dump
     from iptviz.kube.nftables.table import ProxyTable
     from iptviz.node.listing import NftListing
@@ -37,6 +38,11 @@ def service_sources(node: Snapshot, family: str | None) -> tuple[ServiceSource, 
     if not found:
         raise node.without_dumps()
     return found
+
+
+def beyond(said: Sequence[Item], notes: Iterable[Item]) -> tuple[Item, ...]:
+    """Return the notes of a further source that are not said of the first one."""
+    return tuple(note for note in notes if note not in said)
 
 
 def _virtual(node: Snapshot, family: str | None, dumps: Sequence[Dump]) -> Iterator[IpvsListing]:

@@ -168,7 +168,7 @@ def services(
         raise TargetError(
             f"cannot sort by {quoted(sort)}", hint=f"{near(sort, SORTS)}sort by {', '.join(SORTS)}"
         )
-    snapshot = as_snapshot(dump, listed=True).with_pods(pods)
+    snapshot = as_snapshot(dump, ("nft", "ipvs")).with_pods(pods)
     listed = read_file(names, read_service_names) or ()
     wanted = _Wanted(
         namespace,
@@ -187,6 +187,10 @@ def services(
         for place, each in enumerate(sources)
     ]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
+    if others and not isinstance(others[0].dump, Dump):
+        from iptviz.questions.service_sources import beyond
+
+        others = [other._replace(notes=beyond(first.notes, other.notes)) for other in others]
     missed = first.missed if all(answer.missed for answer in answers) else ()
     notes: list[Item] = [*first.notes]
     if isinstance(first.dump, Dump):

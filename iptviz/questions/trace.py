@@ -142,7 +142,7 @@ def trace(
         DumpError: the list of services, or another file, cannot be read.
     """
     target = without_password(target)
-    snapshot = as_snapshot(dump, listed=True).with_pods(pods)
+    snapshot = as_snapshot(dump, ("nft", "ipvs")).with_pods(pods)
     before = None if since is None else as_snapshot(since)
     candidates = read_file(names, _names_reader) or []
     pod = _pod_asked_for(snapshot, target, candidates)
@@ -154,6 +154,10 @@ def trace(
     answers = [answer for answer in answers if answer.services] or answers[:1]
     answers = [_with_paths(answer, snapshot, beside) for answer in answers]
     first, *others = [_with_changes(answer, snapshot, before) for answer in answers] if before else answers
+    if others and not isinstance(others[0].dump, Dump):
+        from iptviz.questions.service_sources import beyond
+
+        others = [other._replace(notes=beyond(first.notes, other.notes)) for other in others]
     if isinstance(first.dump, Dump) and (len(snapshot.dumps) > 1 or first.dump.legacy_warning is not None):
         from iptviz.checks.backends import backends
 

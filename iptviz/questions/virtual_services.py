@@ -108,8 +108,8 @@ def _nameless(frontends: VirtualFrontends) -> Iterator[Item]:
 
 
 def _unlisted(listing: IpvsListing) -> Iterator[Item]:
-    if listing.others:
-        yield remark("ipvs-not-at-addresses", count=listing.others)
+    if listing.unplaced:
+        yield remark("ipvs-not-at-addresses", count=listing.unplaced)
 
 
 def _of_servers(frontends: VirtualFrontends, asked: Iterable[Frontend]) -> Iterator[Item]:

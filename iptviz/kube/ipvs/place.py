@@ -34,14 +34,16 @@ class ServerPlace(NamedTuple):
 
     @property
     def chain(self) -> str:
-        """What stands for a chain: the virtual server, with what picks one of its real servers."""
+        """What stands for a chain: the virtual server, with what picks one of its own; nothing of a real one."""
         virtual = self.virtual
+        if self.real is not None:
+            return ""
         return " ".join(filter(None, ("virtual server", virtual.protocol, virtual.at, virtual.scheduler)))
 
     @property
     def text(self) -> str:
         """What the line says."""
-        return self.chain if self.real is None else f"real server {self.real.end}"
+        return self.chain or (f"real server {self.real.end}" if self.real else "")
 
     @property
     def table(self) -> _Ipvs:
