@@ -16,6 +16,7 @@ from iptviz.view.labels import (
     OPEN_QUESTIONS,
     frontend_label,
     frontends_label,
+    here,
     service_label,
     services_label,
     some_of,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _MOST_PARTS = 3
 """Of more groups of clients and frontends it is not told in one line who gets which share."""
 
-_INCOMPLETE = "the dump is incomplete: see the notes"
+_INCOMPLETE = "is incomplete: see the notes"
 
 _NOT_FOLLOWED = Fact(
     "Not known", "which clients get through: what rules do to these connections was not looked at", "", "about"
@@ -82,7 +83,8 @@ def first_lines(
 
     def facts() -> tuple[Fact, ...]:
         told = map(names.fact, said) if len(said) <= _LEAST else short.facts()
-        warnings = {_INCOMPLETE: not complete, OPEN_QUESTIONS: left_open}
+        read = f"the {here(groups[0].answer.dump).removeprefix('this ')}"
+        warnings = {f"{read} {_INCOMPLETE}": not complete, OPEN_QUESTIONS: left_open}
         lacking = (Fact("WARNING", text, "bad", "about") for text, holds in warnings.items() if holds)
         unknown = () if follows_rules else (_NOT_FOLLOWED,)
         return (*told, *verdicts, *unknown, *lacking)
