@@ -229,7 +229,7 @@ def _own_chance(endpoint: Endpoint) -> Fraction:
 
 
 def _own_chain(rule: Place) -> str | None:
-    """Return the chain of an endpoint's rule; in nftables mode that may be the service's, in IPVS there is none."""
+    """Return the chain of an endpoint's rule; in nftables mode that may be the service's; IPVS has none."""
     if is_virtual(rule):
         return None
     return None if rule.table.name in PROXY_TABLES and shares_out(rule.chain) else rule.chain

@@ -89,10 +89,14 @@ class Snapshot:
     def without_dumps(self) -> DumpError:
         """Return what keeps questions from a node of which there are no rules that they are about."""
         unread = next(iter(self.evidence_problems), None) if not self.dumps else None
-        return unread or self.nothing or DumpError(
-            "only a listing of nft: services of nftables mode are not read yet",
-            where=self.listed_in,
-            hint="iptviz packet follows packets through it",
+        return (
+            unread
+            or self.nothing
+            or DumpError(
+                "only a listing of nft: services of nftables mode are not read yet",
+                where=self.listed_in,
+                hint="iptviz packet follows packets through it",
+            )
         )
 
     @property

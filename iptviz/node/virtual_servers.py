@@ -38,7 +38,7 @@ class IpvsListing:
 
 
 def listings_of(found: Iterable[PlacedServer]) -> list[IpvsListing]:
-    """Return the virtual servers by family, as the file has them that tells most: all of them, with schedulers."""
+    """Return the virtual servers by family, of the file that tells most: all of them, with schedulers."""
     files: dict[str, list[PlacedServer]] = {}
     for one in found:
         files.setdefault(one.source, []).append(one)

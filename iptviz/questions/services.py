@@ -208,9 +208,9 @@ def _sources(node: Snapshot) -> tuple[ServiceSource, ...]:
     """
     if node.dumps and not node.evidence:
         return node.dumps
-    from iptviz.questions.service_sources import service_sources  # most nodes are one dump
+    from iptviz.questions.service_sources import all_sources  # most nodes are one dump
 
-    return service_sources(node, None)
+    return all_sources(node, None)
 
 
 def _other_families(node: Snapshot, asked: Dump) -> Iterator[Item]:
@@ -341,7 +341,7 @@ def _virtual(
 
     frontends = frontends_of(node, listing, names, asked.beside)
     found = ports_in(frontends)
-    wanted, missed = _chosen(found, asked)
+    wanted, missed = _chosen(found, asked, "listing")
     notes = notes_of(frontends, found)
     if asked.failing:
         failing = [port for port in wanted if any(answer.verdict for answer in port.answers)]

@@ -181,9 +181,9 @@ def _sources(node: Snapshot, family: str | None) -> tuple[ServiceSource, ...]:
     """
     if node.dumps and not node.evidence:
         return node.of_family(family)
-    from iptviz.questions.service_sources import service_sources  # most nodes are one dump
+    from iptviz.questions.service_sources import all_sources  # most nodes are one dump
 
-    return service_sources(node, family)
+    return all_sources(node, family)
 
 
 class _Question(NamedTuple):

@@ -139,9 +139,7 @@ def _real(line: str, place: SourceLine) -> RealServer | None:
         weight = words[words.index("-w") + 1] if "-w" in words[:-1] else "1"
         forward = next((_FORWARDING[word] for word in words if word in _FORWARDING), "route")  # the default
         number = _number(weight)
-        return RealServer(
-            words[words.index("-r") + 1], number, "" if number is None else forward, place.line
-        )
+        return RealServer(words[words.index("-r") + 1], number, "" if number is None else forward, place.line)
     listed = _REAL.fullmatch(line)
     if listed is None:
         return None

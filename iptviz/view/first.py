@@ -39,7 +39,10 @@ _MOST_PARTS = 3
 _INCOMPLETE = "is incomplete: see the notes"
 
 _NOT_FOLLOWED = Fact(
-    "Not known", "which clients get through: what rules do to these connections was not looked at", "", "about"
+    "Not known",
+    "which clients get through: what rules do to these connections was not looked at",
+    "",
+    "about",
 )
 
 _LEAST = 2

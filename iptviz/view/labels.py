@@ -126,7 +126,7 @@ def short_dump_label(dump: RuleSource) -> str:
 
 
 def here(source: RuleSource) -> str:
-    """Return what was read, as sentences call it: `this dump`, or `this listing` of nft."""
+    """Return what was read, as sentences call it: `this dump`, or `this listing` of nft or of virtual servers."""
     from iptviz.dump.model import Dump
 
     return "this dump" if isinstance(source, Dump) else "this listing"

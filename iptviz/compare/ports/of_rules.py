@@ -78,8 +78,8 @@ def _lacking_in(dump: Dump) -> _Lacking:
 class _Lacking(NamedTuple):
     """What all rules of a dump may lack: it is an excerpt; nothing in it would show an internal policy Local.
 
-    `mark_hidden` is whether the mark is not printed by which connections are masqueraded, `external_unseen` whether
-    nothing would show an external policy Local.
+    `mark_hidden` is whether the mark is not printed by which connections are masqueraded, `external_unseen`
+    whether nothing would show an external policy Local.
     """
 
     is_excerpt: bool

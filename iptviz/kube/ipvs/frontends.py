@@ -1,4 +1,4 @@
-"""Frontends in IPVS mode: virtual servers, whose kinds kube-proxy's sets tell, and a list of services their names.
+"""Frontends in IPVS mode: virtual servers. kube-proxy's sets tell their kinds, a list of services their names.
 
 A node port has a virtual server at each address of the node; those that do the same are one frontend. Source:
 pkg/proxy/ipvs/proxier.go and ipset.go.
@@ -110,9 +110,7 @@ class VirtualFrontends:
     # --- kinds -----------------------------------------------------------------------------------------------
 
     def _kind_in_sets(self, virtual: VirtualServer) -> str:
-        return next(
-            (kind for kind, names in _SETS if any(self._holds(name, virtual) for name in names)), ""
-        )
+        return next((kind for kind, names in _SETS if any(self._holds(name, virtual) for name in names)), "")
 
     def _holds(self, name: str, virtual: VirtualServer) -> bool:
         """Whether one of kube-proxy's sets has the address and port of a virtual server, or the port alone."""

@@ -34,16 +34,14 @@ class ServerPlace(NamedTuple):
 
     @property
     def chain(self) -> str:
-        """What stands for a chain: the virtual server, with what picks one of its own; nothing of a real one."""
+        """What stands for a chain: the virtual server, with what picks one of its real servers."""
         virtual = self.virtual
-        if self.real is not None:
-            return ""
         return " ".join(filter(None, ("virtual server", virtual.protocol, virtual.at, virtual.scheduler)))
 
     @property
     def text(self) -> str:
         """What the line says."""
-        return self.chain or (f"real server {self.real.end}" if self.real else "")
+        return self.chain if self.real is None else f"real server {self.real.end}"
 
     @property
     def table(self) -> _Ipvs:

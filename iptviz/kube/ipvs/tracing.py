@@ -77,12 +77,13 @@ def is_served(virtual: VirtualServer) -> bool:
 
 def _endpoint(place: ServerPlace, number: int, server: RealServer, share: Fraction) -> Endpoint:
     address, port = split_endpoint(server.end)
+    real = place._replace(real=server, number=number)
     return Endpoint(
         address=address,
         port=port,
         share=share,
-        rule=place._replace(real=server, number=number),
-        via=place,
+        rule=real,
+        via=real,
         before=CERTAIN,
         chance=share,
         hairpin=None,
