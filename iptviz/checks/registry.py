@@ -25,7 +25,6 @@ CATALOGUES = (
     "sync",
     "nft_tables",
     "nft_services",
-    "virtual_servers",
     "contradictions",
     "backends",
     "refused",

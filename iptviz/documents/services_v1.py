@@ -23,8 +23,8 @@ from iptviz.documents.shapes import (
 )
 from iptviz.kube.era import NEWEST_KNOWN, VIRTUAL_SERVERS
 from iptviz.kube.frontends import CHAIN, EXPOSED_KINDS
-from iptviz.kube.ipvs.place import is_virtual, virtual_of
 from iptviz.kube.releases import spans_text
+from iptviz.rules.form import is_virtual, virtual_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator

@@ -32,8 +32,8 @@ from iptviz.documents.shapes import (
 from iptviz.engine.chance import total
 from iptviz.kube.comments import way_of_comment
 from iptviz.kube.families import PROXY_TABLES, shares_out
-from iptviz.kube.ipvs.place import ServerPlace, is_virtual, virtual_of
 from iptviz.kube.observed import LEVEL
+from iptviz.rules.form import ServerPlace, is_virtual, virtual_of
 from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:

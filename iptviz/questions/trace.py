@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from iptviz.dump.model import Dump
 from iptviz.kube.find import find
 from iptviz.kube.frontends import CHAIN, SERVICE_KINDS, Frontend, frontends_leading_to
-from iptviz.kube.ipvs.place import is_virtual
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service import ServiceTrace, trace_frontend
@@ -18,6 +17,7 @@ from iptviz.questions.document import document_of
 from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, marks_in_vain, since_notes
 from iptviz.questions.ways import Beside, evidence_of, paths_of
 from iptviz.records import NamedTuple
+from iptviz.rules.form import is_virtual
 from iptviz.rules.iptables import dump_rule
 from iptviz.supplied.files import FileArgument, read_file
 

@@ -10,13 +10,13 @@ from iptviz.kube.era import VIRTUAL_SERVERS, Era
 from iptviz.kube.frontends import VIRTUAL
 from iptviz.kube.ipvs.finding import find
 from iptviz.kube.ipvs.frontends import VirtualFrontends
-from iptviz.kube.ipvs.place import virtual_of
 from iptviz.kube.ipvs.ports import virtual_ports
 from iptviz.kube.ipvs.tracing import is_served, trace_virtual
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.target import NameTarget, parse_target
 from iptviz.questions.trace_notes import address_notes
 from iptviz.questions.ways import evidence_of
+from iptviz.rules.form import virtual_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -5,7 +5,6 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from iptviz.checks.virtual_servers import scheduler_text
 from iptviz.checks.wording import KIND_WORDS
 from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
@@ -14,11 +13,10 @@ from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import way_of_comment
 from iptviz.kube.families import PROXY_TABLES
 from iptviz.kube.frontends import CHAIN
-from iptviz.kube.ipvs.place import ServerPlace, is_virtual, virtual_of
 from iptviz.kube.outcome import lacking_share
 from iptviz.kube.unled import is_endpoint_alone
-from iptviz.node.virtual_servers import IpvsListing
 from iptviz.records import NamedTuple
+from iptviz.rules.form import ServerPlace, is_virtual, virtual_of
 from iptviz.rules.iptables import unprinted_beside
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.numbers import chance, counted, percent
@@ -35,6 +33,7 @@ if TYPE_CHECKING:
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.listing import RuleSource
     from iptviz.node.snapshot import Snapshot
+    from iptviz.node.virtual_servers import IpvsListing
     from iptviz.rules.form import Place
 
 FOLD_FROM = 16
@@ -76,9 +75,21 @@ def dump_label(dump: RuleSource, *, complete: bool, noted: bool = True) -> str:
     return printable(" · ".join(parts))
 
 
+def virtual_servers_of(source: RuleSource) -> IpvsListing | None:
+    """Return a source of services as the listing of virtual servers that it is; None for one of rules."""
+    from iptviz.dump.model import Dump
+
+    if isinstance(source, Dump):
+        return None
+    from iptviz.node.virtual_servers import IpvsListing  # most sources are dumps
+
+    return source if isinstance(source, IpvsListing) else None
+
+
 def _contents(source: RuleSource) -> tuple[str, ...]:
-    if isinstance(source, IpvsListing):
-        return source.family, counted(len(source.servers), "virtual server")
+    virtual = virtual_servers_of(source)
+    if virtual is not None:
+        return source.family, counted(len(virtual.servers), "virtual server")
     return _tables_label(source) or "no table", counted(source.rule_count, "rule")
 
 
@@ -119,7 +130,7 @@ def dumps_label(dumps: Sequence[RuleSource], *, complete: bool) -> str:
 
 def short_dump_label(dump: RuleSource) -> str:
     """Return which of a node's dumps it is, its number, family and backend; of a listing its family."""
-    if isinstance(dump, IpvsListing):
+    if virtual_servers_of(dump) is not None:
         return f"IPVS: {dump.family}"
     number = "nft:" if dump.number is None else f"{dump.number}:"
     return " ".join(filter(None, (number, dump.family, dump.backend if dump.number is not None else None)))
@@ -220,6 +231,8 @@ def _picked_label(place: ServerPlace) -> str:
         return f"round robin, 1 in {sum(map(bool, weights)):,}" if weight else "round robin"
     if virtual.scheduler == "wrr":
         return f"weighted round robin, {weight:,} in {sum(weights):,}" if weight else "weighted round robin"
+    from iptviz.checks.era import scheduler_text  # few answers have one
+
     own = "" if weight is None else f", weight {weight:,}"
     return printable(scheduler_text(virtual.scheduler) + own)
 
@@ -232,6 +245,8 @@ def _is_led_to(endpoint: Endpoint) -> bool:
 def _unshared_label(outcome: FrontendOutcome) -> str:
     virtual = virtual_of(outcome.endpoints[0].rule)
     if virtual is not None:
+        from iptviz.checks.era import scheduler_text
+
         return printable(f"shares not known ({scheduler_text(virtual.scheduler)})")
     return NOT_PRINTED if any(map(_is_led_to, outcome.endpoints)) else "share not in this dump"
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from iptviz.dump.model import Dump
 from iptviz.errors import OutputError
 from iptviz.node.listing import NftListing, rule_counts
-from iptviz.node.virtual_servers import IpvsListing
 from iptviz.paths.fares import fails_unduly
 from iptviz.questions.check import CheckResult
 from iptviz.questions.report import ReadFrom, ReportResult, report_of
@@ -31,7 +30,7 @@ from iptviz.view.blocks import (
 )
 from iptviz.view.chain_browser import browsed, chosen_chains
 from iptviz.view.check import check_facts, check_notes, findings_table, found_text, severities_text
-from iptviz.view.labels import here, note_texts, short_dump_label
+from iptviz.view.labels import here, note_texts, short_dump_label, virtual_servers_of
 from iptviz.view.numbers import counted
 from iptviz.view.reached import cause_facts
 from iptviz.view.registry import view_of
@@ -139,7 +138,7 @@ def _is_of_dump(read: ReadFrom) -> bool:
 
 
 def _of_ipvs(read: ReadFrom) -> bool:
-    return any(isinstance(source, IpvsListing) for source in read.sources)
+    return any(virtual_servers_of(source) is not None for source in read.sources)
 
 
 _STEMS: tuple[tuple[str, Callable[[ReadFrom], bool], str], ...] = (
@@ -186,7 +185,7 @@ def _head(result: ReportResult, of_check: CheckResult | None) -> Iterator[Fact]:
         yield from _about(result.read[0], of_check)
     if any(map(_is_of_dump, result.read)):
         yield Fact("Not visible in an iptables dump", _NOT_IN_DUMPS)
-    elif isinstance(result.dump, IpvsListing):
+    elif virtual_servers_of(result.dump) is not None:
         yield Fact("Not visible in the output of ipvsadm", f"rules, {_NOT_IN_DUMPS}")
     else:
         yield Fact("Not visible in a listing of nft", _NOT_IN_NFT)
@@ -197,7 +196,7 @@ def _looked_at(services: ServicesResult) -> str:
     shown = [port for answer in services.answers for port in answer.forms]
     if not shown:
         return ""
-    by_rules = not isinstance(services.dump, IpvsListing)
+    by_rules = virtual_servers_of(services.dump) is None
     what = "kube-proxy's chains" if by_rules else "virtual servers"
     chains = f"{what} of {counted(len(shown), 'service port')}"
     known = sum(all(frontend.fares for frontend in port.frontends) for port in shown)
@@ -238,7 +237,7 @@ def _about(read: ReadFrom, of_check: CheckResult | None) -> Iterator[Fact]:
     if isinstance(first, Dump):
         yield Fact("Saved", printable(first.time or "unknown"))
     yield Fact("Family", ", ".join(source.family for source in read.sources))
-    virtual = sum(len(one.servers) for one in read.sources if isinstance(one, IpvsListing))
+    virtual = sum(len(one.servers) for one in map(virtual_servers_of, read.sources) if one is not None)
     yield Fact("Tables", printable(tables) + " rules") if tables else Fact("Virtual servers", f"{virtual:,}")
     yield (
         Fact("Complete", "yes")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN
-from iptviz.kube.ipvs.place import is_virtual
 from iptviz.kube.outcome import lacking_share
+from iptviz.rules.form import is_virtual
 from iptviz.view.blocks import Facts, Tree, flattened, later
 from iptviz.view.facts import trace_facts, verdict_facts
 from iptviz.view.labels import (

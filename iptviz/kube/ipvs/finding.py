@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from iptviz.kube.find import Found
 from iptviz.kube.frontends import VIRTUAL
-from iptviz.kube.ipvs.place import ServerPlace
 from iptviz.kube.spellings import KINDS
 from iptviz.kube.target import AddressTarget, NameTarget, NodePortTarget, ParsedTarget
+from iptviz.rules.form import ServerPlace
 from iptviz.xtables.address import parse_network, split_endpoint
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from iptviz.ipset.subject import Subject
 from iptviz.kube.frontends import FRONTEND_KINDS, VIRTUAL, Frontend
-from iptviz.kube.ipvs.place import ServerPlace
 from iptviz.kube.limits import AddressLimit
 from iptviz.kube.names import NAMELESS, ServiceName
 from iptviz.kube.plain_rules import PlainRule
 from iptviz.records import NamedTuple
+from iptviz.rules.form import ServerPlace
 from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.addresses import show_host
 

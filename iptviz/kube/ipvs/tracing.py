@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.engine.effects import BrokenJumps
-from iptviz.kube.ipvs.place import ServerPlace
 from iptviz.kube.outcome import Endpoint, FrontendOutcome, Hop, Verdict
 from iptviz.kube.service import ServiceTrace, first_packet
+from iptviz.rules.form import ServerPlace
 from iptviz.xtables.address import split_endpoint
 
 if TYPE_CHECKING:
