@@ -57,7 +57,7 @@ def traced_at(
     services = tuple(trace_virtual(one, complete=listing.complete) for one in found.frontends)
     notes: list[Item] = []
     if not services:
-        notes.append(remark("target-absent", typed=target))
+        notes.append(remark("target-absent", typed=target, there="listing"))
         if isinstance(parsed, NameTarget):
             notes += _nameless(frontends)
         notes += _unlisted(listing)

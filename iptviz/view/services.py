@@ -6,7 +6,7 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from iptviz.checks.era import era_remark
+from iptviz.checks.era import era_remark, scheduler_text
 from iptviz.checks.ports import lines_taking
 from iptviz.checks.wording import placed, sentence
 from iptviz.dump.model import Dump
@@ -152,8 +152,6 @@ def _shares(frontend: FrontendForm) -> str:
         virtual = virtual_of(frontend.rule)
         if virtual is None:
             return "not printed"
-        from iptviz.checks.era import scheduler_text  # few services have one
-
         return f"not known ({scheduler_text(virtual.scheduler)})"
     if "rule" in frontend.untold:
         return "depends on a rule that is not understood"
