@@ -137,10 +137,7 @@ _FORWARDED = {"route": "routed to", "tunnel": "sent through a tunnel to"}
 
 
 def _not_rewritten(*, at: str, ends: tuple[str, ...], forward: str) -> str:
-    return (
-        f"connections to {at} are {_FORWARDED[forward]} {listed(ends, _MOST_NAMED)} with their destination "
-        "unchanged (no DNAT)"
-    )
+    return f"connections to {at} are not DNATed: they are {_FORWARDED[forward]} {listed(ends, _MOST_NAMED)}"
 
 
 def _drained(*, at: str, ends: tuple[str, ...], served: bool) -> str:
@@ -148,8 +145,12 @@ def _drained(*, at: str, ends: tuple[str, ...], served: bool) -> str:
     one = len(ends) == 1
     return (
         f"{listed(ends, _MOST_NAMED)} of {at} {'has' if one else 'have'} weight 0 (drained, as kube-proxy does "
-        f"with terminating endpoints): no new connections{rest}"
+        f"with terminating endpoints): no new clients{rest}"
     )
+
+
+def _servers(count: int) -> str:
+    return f"{count:,} virtual server{'s' * (count != 1)}"
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
@@ -179,14 +180,21 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     ),
     "ipvs-drained": _drained,
     "ipvs-not-rewritten": _not_rewritten,
+    "ipvs-drained-at": lambda *, count: (
+        f"{_servers(count)} with real servers of weight 0 (drained, as kube-proxy does with terminating "
+        "endpoints): these get no new clients, and are not listed"
+    ),
+    "ipvs-not-rewritten-at": lambda *, count: (
+        f"{_servers(count)} with real servers that are routed to, or get connections through a tunnel: not DNATed"
+    ),
     "ipvs-nameless": "ipvsadm does not name services: a list with their addresses does "
     "(--services FILE, from kubectl get services -A)",
     "ipvs-not-at-addresses": lambda *, count: (
-        f"not listed: {count:,} virtual server{'s' * (count != 1)} of a firewall mark, or with names in place of "
+        f"not listed: {_servers(count)} of a firewall mark, or with names in place of "
         "numbers (ipvsadm -Ln prints numbers)"
     ),
     "ipvs-kinds-untold": lambda *, count: (
-        f"{count:,} virtual server{'s' * (count != 1)}: cluster IP, external IP or node port is not told; "
+        f"{_servers(count)}: cluster IP, external IP or node port is not told; "
         "kube-proxy's sets (ipset save) tell it"
     ),
     "services-in-userspace": "kube-proxy runs or ran in userspace mode (line {at}): connections go to its "

@@ -61,7 +61,10 @@ def traced_at(
         if isinstance(parsed, NameTarget):
             notes += _nameless(frontends)
         notes += _unlisted(listing)
-    notes += _of_servers(frontends, found.frontends)
+    servers = _servers(found.frontends)
+    notes += _of_listing(listing, servers)
+    for virtual in servers if listing.complete else ():
+        notes += _of_server(virtual)
     notes += address_notes(parsed, found, target)
     return found, services, tuple(_siblings(frontends, traced.frontend) for traced in services), notes
 
@@ -69,7 +72,9 @@ def traced_at(
 def notes_of(frontends: VirtualFrontends, ports: Iterable[ServicePort]) -> list[Item]:
     """Return what a listing lacks, and what its services depend on."""
     own = [answer.frontend for port in ports for answer in port.answers]
-    notes = [*_nameless(frontends), *_unlisted(frontends.listing), *_of_servers(frontends, own)]
+    servers, listing = _servers(own), frontends.listing
+    notes = [*_nameless(frontends), *_unlisted(listing), *_of_listing(listing, servers)]
+    notes += _counted(servers) if listing.complete else ()
     untold = sum(one.kind == VIRTUAL for one in own)
     if untold:
         notes.append(remark("ipvs-kinds-untold", count=untold))
@@ -112,10 +117,12 @@ def _unlisted(listing: IpvsListing) -> Iterator[Item]:
         yield remark("ipvs-not-at-addresses", count=listing.unplaced)
 
 
-def _of_servers(frontends: VirtualFrontends, asked: Iterable[Frontend]) -> Iterator[Item]:
-    """Yield how the virtual servers of frontends differ from what rules do, and what is not known of them."""
-    listing = frontends.listing
-    servers = [virtual for one in asked if (virtual := virtual_of(one.rule)) is not None]
+def _servers(frontends: Iterable[Frontend]) -> list[VirtualServer]:
+    return [virtual for one in frontends if (virtual := virtual_of(one.rule)) is not None]
+
+
+def _of_listing(listing: IpvsListing, servers: Sequence[VirtualServer]) -> Iterator[Item]:
+    """Yield what is not known of virtual servers: what rules do, and shares that their schedulers do not tell."""
     if servers:
         yield remark("ipvs-rules-not-asked")
     if not listing.complete:
@@ -123,16 +130,29 @@ def _of_servers(frontends: VirtualFrontends, asked: Iterable[Frontend]) -> Itera
         return
     unknown = dict.fromkeys(one.scheduler for one in servers if one.servers and one.shares is None)
     yield from (remark("ipvs-shares-unknown", scheduler=scheduler) for scheduler in unknown)
-    for virtual in servers:
-        yield from _of_server(virtual)
+
+
+_UNCHANGED = ("route", "tunnel")
+"""How real servers get connections whose destination stays what it was."""
 
 
 def _of_server(virtual: VirtualServer) -> Iterator[Item]:
+    """Yield which real servers get nothing new, and which are no destination of DNAT."""
     at = f"{virtual.protocol} {virtual.at}"
     drained = tuple(server.end for server in virtual.servers if server.weight == 0)
     if drained:
         yield remark("ipvs-drained", virtual.line, at=at, ends=drained, served=is_served(virtual))
-    for forward in dict.fromkeys(server.forward for server in virtual.servers):
-        if forward in {"route", "tunnel"}:
-            ends = tuple(server.end for server in virtual.servers if server.forward == forward)
+    for forward in _UNCHANGED:
+        ends = tuple(server.end for server in virtual.servers if server.forward == forward)
+        if ends:
             yield remark("ipvs-not-rewritten", virtual.line, at=at, ends=ends, forward=forward)
+
+
+def _counted(servers: Sequence[VirtualServer]) -> Iterator[Item]:
+    """Yield at how many virtual servers that is so, with the line of the first."""
+    drained = [one for one in servers if any(server.weight == 0 for server in one.servers)]
+    if drained:
+        yield remark("ipvs-drained-at", drained[0].line, count=len(drained))
+    unchanged = [one for one in servers if any(server.forward in _UNCHANGED for server in one.servers)]
+    if unchanged:
+        yield remark("ipvs-not-rewritten-at", unchanged[0].line, count=len(unchanged))

@@ -226,7 +226,7 @@ def _picked_label(place: ServerPlace) -> str:
     virtual, weight = place.virtual, place.real.weight if place.real else None
     weights = [server.weight or 0 for server in virtual.servers]
     if weight == 0:
-        return "weight 0: no new connections"
+        return "weight 0: no new clients"
     if virtual.scheduler == "rr":
         return f"round robin, 1 in {sum(map(bool, weights)):,}" if weight else "round robin"
     if virtual.scheduler == "wrr":

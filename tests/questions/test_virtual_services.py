@@ -333,7 +333,7 @@ def test_the_tree_says_how_servers_are_picked(tmp_path: Path) -> None:
     path.write_text(IPVS)
     shown = asked_for("10.96.20.1", str(path), "--ascii")
     assert "round robin, 1 in 2" in shown
-    assert "weight 0: no new connections" in shown
+    assert "weight 0: no new clients" in shown
     assert "what rules do to these connections was not looked at" in asked_for(
         "10.96.20.1", str(path), "--brief"
     )

@@ -63,7 +63,7 @@ def test_every_form_names_its_services(text: str, expected: list[Candidate]) -> 
 
 
 def places_in(text: str) -> list[tuple[str, str | None, int, str, int]]:
-    return [tuple(place) for one in read_service_names(text, "names") for place in one.places]
+    return [(*place,) for one in read_service_names(text, "names") for place in one.places]
 
 
 def test_a_table_tells_where_services_are() -> None:
