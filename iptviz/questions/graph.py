@@ -66,7 +66,7 @@ def graph(
         TargetError: there is no such table, or TARGET has no form that names anything.
         AbsentError: the dump does not have the chain, or TARGET.
     """
-    node = as_snapshot(dump, ("nft",))
+    node = as_snapshot(dump, listed=True)
     family = family_of_target(focus) if focus is not None else None
     wanted = tuple(tables)
     return _graph(node, _chosen(node, family, wanted), wanted, around, depth, focus)

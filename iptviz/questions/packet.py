@@ -138,7 +138,7 @@ def packet(
         PacketError: the packet cannot be: an address of the wrong family, a port out of range, and so on.
         DumpError: one of the files cannot be read.
     """
-    snapshot = as_snapshot(dump, ("nft",)).with_pods(pods)
+    snapshot = as_snapshot(dump, listed=True).with_pods(pods)
     fields, read_as = by_name(snapshot, apart(fields))
     family, dumps = _passed(snapshot, fields)
     listing = snapshot.listing(family)

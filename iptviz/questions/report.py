@@ -95,7 +95,7 @@ def report(
     Raises:
         TargetError: a target has none of the forms that name a service, an endpoint or a chain.
     """
-    node = as_snapshot(dump, ("nft",)).with_pods(pods)
+    node = as_snapshot(dump, listed=True).with_pods(pods)
     found = services(node, progress=part_of(progress, 0.0, _LISTED))
     wanted = list(targets) or list(dict.fromkeys((*_failing(found), *_odd(found))))
     shown = wanted if targets else wanted[:MOST_ODD]

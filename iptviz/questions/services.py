@@ -168,7 +168,7 @@ def services(
         raise TargetError(
             f"cannot sort by {quoted(sort)}", hint=f"{near(sort, SORTS)}sort by {', '.join(SORTS)}"
         )
-    snapshot = as_snapshot(dump, ("nft", "ipvs")).with_pods(pods)
+    snapshot = as_snapshot(dump, listed=True, ipvs=True).with_pods(pods)
     listed = read_file(names, read_service_names) or ()
     wanted = _Wanted(
         namespace,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from iptviz.dump.model import Dump
 from iptviz.kube.find import find
@@ -58,7 +58,7 @@ class TraceResult(NamedTuple):
     siblings: tuple[tuple[Frontend, ...], ...]
     notes: tuple[Item, ...]
     observed: tuple[tuple[Observation, ...], ...] = ()
-    since: Dump | None = None
+    since: Dump | NftListing | None = None
     snapshot: Snapshot | None = None
     others: tuple[TraceResult, ...] = ()
     paths: tuple[FrontendPaths, ...] = ()
@@ -145,8 +145,8 @@ def trace(
         DumpError: the list of services, or another file, cannot be read.
     """
     target = without_password(target)
-    snapshot = as_snapshot(dump, ("nft", "ipvs")).with_pods(pods)
-    before = None if since is None else as_snapshot(since)
+    snapshot = as_snapshot(dump, listed=True, ipvs=True).with_pods(pods)
+    before = None if since is None else as_snapshot(since, listed=True)
     candidates = read_file(names, _names_reader) or []
     pod = _pod_asked_for(snapshot, target, candidates)
     asked = pod.target if pod else target
@@ -198,11 +198,27 @@ class _Question(NamedTuple):
     def of(self, source: ServiceSource) -> TraceResult:
         """Return what one source says."""
         if isinstance(source, Dump):
-            since = self.before.of_family(source.family)[0] if self.before else None
-            return _trace(source, self.target, self.candidates, since)
+            return _trace(source, self.target, self.candidates, self._older(source.family))
         from iptviz.node.virtual_servers import IpvsListing  # most sources are dumps
 
-        return self._at(source) if isinstance(source, IpvsListing) else _traced_in(source, self.target)
+        if isinstance(source, IpvsListing):
+            return self._at(source)
+        return _traced_in(source, self.target)._replace(since=self._older(source.family))
+
+    def _older(self, family: str) -> Dump | NftListing | None:
+        """Return where rules of an older time told of services, of a family if there are such; None without any.
+
+        Raises:
+            DumpError: none told of any.
+        """
+        if self.before is None:
+            return None
+        from iptviz.questions.service_sources import service_sources  # few compare with an older dump
+
+        found = service_sources(self.before, family)
+        if not found:
+            raise self.before.without_dumps()
+        return next((source for source in found if source.family == family), found[0])
 
     def _at(self, listing: IpvsListing) -> TraceResult:
         from iptviz.questions.virtual_services import frontends_of, traced_at
@@ -257,17 +273,20 @@ def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> Trac
 def _with_changes(answer: TraceResult, snapshot: Snapshot, before: Snapshot) -> TraceResult:
     """Return the answer of one dump with what changed since an older one, be it that the target is gone."""
     since = answer.since
-    if since is None or not isinstance(answer.dump, Dump) or since.family != answer.dump.family:
+    source = cast("Dump | NftListing", answer.dump)
+    if since is None or since.family != source.family:
         return answer
     from iptviz.questions.since import changes_since, was_there  # few compare with an older dump
 
     if not answer.services:
         return answer._replace(notes=(*answer.notes, *was_there(since, parse_target(answer.target))))
-    changes = changes_since((before, snapshot), (since, answer.dump), answer.services)
+    changes = changes_since((before, snapshot), (since, source), answer.services)
     return answer._replace(changes=changes)
 
 
-def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump | None) -> TraceResult:
+def _trace(
+    dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump | NftListing | None
+) -> TraceResult:
     """Return what one dump says."""
     parsed = parse_target(target)
     naming = Naming(dump, candidates)
@@ -278,13 +297,14 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
     for traced in services:
         notes += frontend_notes(dump, traced)
     notes += address_notes(parsed, found, target)
-    notes += since_notes(dump, since)
+    older = since if isinstance(since, Dump) else None
+    notes += since_notes(dump, older)
     if not services:
         from iptviz.checks.absence import absence
         from iptviz.checks.sync import missing_ground
 
         notes = [*absence(dump, parsed, target, missing_ground(dump)), *notes]
-    observed = tuple(tuple(_observed(dump, traced, since)) for traced in services)
+    observed = tuple(tuple(_observed(dump, traced, older)) for traced in services)
     return TraceResult(dump, target, services, found.wanted, siblings, _said_once(notes), observed, since)
 
 
