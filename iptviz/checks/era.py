@@ -141,7 +141,7 @@ def _not_rewritten(*, at: str, ends: tuple[str, ...], forward: str) -> str:
 
 
 def _drained(*, at: str, ends: tuple[str, ...], served: bool) -> str:
-    rest = "" if served else ", and there is no other: IPVS refuses connections"
+    rest = "" if served else " (IPVS refuses connections: none is left)"
     one = len(ends) == 1
     return (
         f"{listed(ends, _MOST_NAMED)} of {at} {'has' if one else 'have'} weight 0 (drained, as kube-proxy does "
@@ -194,8 +194,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
         "numbers (ipvsadm -Ln prints numbers)"
     ),
     "ipvs-kinds-untold": lambda *, count: (
-        f"{_servers(count)}: cluster IP, external IP or node port is not told; "
-        "kube-proxy's sets (ipset save) tell it"
+        f"{_servers(count)}: cluster IP, external IP or node port is not known; "
+        "kube-proxy's sets (ipset save) show it"
     ),
     "services-in-userspace": "kube-proxy runs or ran in userspace mode (line {at}): connections go to its "
     "own ports, its endpoints are not in iptables.",
