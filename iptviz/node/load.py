@@ -250,7 +250,7 @@ def _read(source: Source, side: str | None) -> tuple[Text, list[Evidence]]:
 
     inner, sections = source, _evidence_in(source)
     if not sections and (data := unquoted(source.data)) != source.data:
-        inner = source._replace(data=data)
+        inner = source.with_data(data)
         sections = _evidence_in(inner)
     if text.dumps and sections:
         text = read_text(without(inner.data, sections), source.inside, side)._replace(raw=source.data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -92,6 +92,12 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
 # --- one service port ----------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1 << 12)
+def _cell(kind: CellKind, text: str) -> Cell:
+    """Return a cell: in most columns nearly all services say the same."""
+    return Cell(kind, printable(text))
+
+
 class _Asked(NamedTuple):
     """A service port, and how clients fare at it in words: `causes` say why connections fail.
 
@@ -107,7 +113,7 @@ class _Asked(NamedTuple):
 
 def _row(asked: _Asked, node: Snapshot | None) -> TableRow:
     port = asked.port
-    name, *cells = [Cell(kind, printable(cell(asked))) for kind, cell in _KINDS_OF_CELLS]
+    name, *cells = [_cell(kind, cell(asked)) for kind, cell in _KINDS_OF_CELLS]
     table = port.usual.rule.table.name if port.usual.rule else ""
     name = name._replace(
         table=table if table in PROXY_TABLES else "nat", chain=printable(port.usual.chain or "")

@@ -146,7 +146,7 @@ def _policy(frontends: Iterable[FrontendForm]) -> str | None:
     return "Local" if True in shown else "Cluster" if False in shown else None
 
 
-def _endpoints(answer: FrontendAnswer) -> tuple[EndpointForm, ...]:
+def _endpoints(answer: FrontendAnswer) -> Sequence[EndpointForm]:
     """Return the endpoints: the very same, where their shares are known."""
     if answer.shares_known:
         return answer.endpoints
