@@ -88,11 +88,16 @@ class Snapshot:
         return self.dumps[0]
 
     def without_dumps(self) -> DumpError:
-        """Return what keeps questions from a node of which there is a listing of nft alone."""
-        return self.nothing or DumpError(
-            "only a listing of nft, in which kube-proxy has no table",
-            where=self.listed_in,
-            hint="iptviz packet follows packets through it",
+        """Return what keeps questions from a node of which there are no rules that they are about."""
+        unread = next(iter(self.evidence_problems), None) if not self.dumps else None
+        return (
+            unread
+            or self.nothing
+            or DumpError(
+                "only a listing of nft, in which kube-proxy has no table",
+                where=self.listed_in,
+                hint="iptviz packet follows packets through it",
+            )
         )
 
     @property
@@ -233,6 +238,11 @@ class Snapshot:
         return _merged(self._all("sysctls"))
 
     @property
+    def has_ipvs(self) -> bool:
+        """Whether there is a listing of virtual servers."""
+        return any(piece.kind == "ipvs" for piece in self.evidence)
+
+    @property
     def virtual_servers(self) -> list[PlacedServer]:
         """The virtual servers of IPVS; where only a part of them was listed, these."""
         from iptviz.node.evidence import READERS
@@ -355,15 +365,17 @@ LEGACY_TABLES = "legacy tables"
 """What is called so is there, but which tables and rules there are nothing tells."""
 
 
-def as_snapshot(node: Dump | Snapshot, *, listed: bool = False) -> Snapshot:
-    """Return a node of which a dump is all that there is, as one; `listed`: a listing of nft will do, too.
+def as_snapshot(node: Dump | Snapshot, *, listed: bool = False, ipvs: bool = False) -> Snapshot:
+    """Return a node of which a dump is all that there is, as one.
+
+    `listed`: a listing of nft that has some table will do, too; `ipvs`: so will one of virtual servers.
 
     Raises:
-        DumpError: there is such a listing and no dump, or a listing without any table.
+        DumpError: there is none of these.
     """
     if not isinstance(node, Snapshot):
         return Snapshot((node,))
-    if not node.dumps and (node.nothing or not listed):
+    if not (node.dumps or (listed and not node.nothing) or (ipvs and node.has_ipvs)):
         raise node.without_dumps()
     return node
 
