@@ -282,7 +282,7 @@ def test_where_there_is_no_service_each_format_says_why() -> None:
     document = checked(NOWHERE)
     (why,) = document["notes"]
     ((*_, last),) = [github_texts(github_text(document))]
-    assert last == "no findings (checked: no service (none in the dump); tables nat of " + NOWHERE + ")"
+    assert last == "no findings (checked: no service (none there); tables nat of " + NOWHERE + ")"
     assert f"::notice title=iptviz check::{why}%0Ano findings" in github_text(document)
     (run,) = log_of(document)["runs"]
     (told,) = run["invocations"][0]["toolExecutionNotifications"]
