@@ -233,6 +233,7 @@ def _namespace(*, typed: str, names: tuple[str, ...], count: int) -> str:
 
 REMARKS: dict[str, str | Callable[..., str]] = {
     "target-absent": 'no service matches "{typed}" in this dump',
+    "target-not-shown": 'not known whether a service matches "{typed}": not all that leads to services is shown',
     "of-other-family": _other_family,
     "other-ports": lambda *, address, frontends: f"{address} has other ports: {_listed(frontends)}",
     "an-endpoint": _endpoint,

@@ -5,6 +5,7 @@ A rule set is found, not read: statements of rules and elements of sets are read
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iptviz.nft.heads import VERDICT, Base, NamedObject, Read, SetHead
@@ -19,9 +20,24 @@ if TYPE_CHECKING:
     from iptviz.nft.statements import Statement
 
 __all__ = [
-    "VERDICT", "Base", "Chain", "ChainBody", "ChainReader", "NamedObject", "Read", "Rule", "Ruleset", "SetHead",
-    "SetOrMap", "SetReader", "Table",
+    "CHANGING",
+    "VERDICT",
+    "Base",
+    "Chain",
+    "ChainBody",
+    "ChainReader",
+    "NamedObject",
+    "Read",
+    "Rule",
+    "Ruleset",
+    "SetHead",
+    "SetOrMap",
+    "SetReader",
+    "Table",
 ]  # fmt: skip
+
+CHANGING = frozenset({"dynamic", "timeout"})
+"""Flags of sets whose elements come and go."""
 
 
 class Ruleset:
@@ -47,6 +63,16 @@ class Ruleset:
         """Return a table, None where there is none."""
         return self.tables.get((family, name))
 
+    @cached_property
+    def hides_elements(self) -> bool:
+        """Whether sets have elements that may not be shown: `nft --terse` shows none, of no set.
+
+        Of a set that rules change (`dynamic`, `timeout`) nobody expects any.
+        """
+        sets = [found for table in self.tables.values() for found in table.sets.values()]
+        lasting = (found for found in sets if CHANGING.isdisjoint(found.head.flags))
+        return any(True for _ in lasting) and not any(found.has_elements for found in sets)
+
     def __repr__(self) -> str:
         return f"<Ruleset: {list(self.tables)}>"
 
@@ -55,8 +81,8 @@ class Table:
     """A table: `family` is ip, ip6, inet, arp, bridge or netdev.
 
     `objects` are those that are neither chain nor set, by kind and name: `("counter", "http")`. `managed` is
-    whether nft warned that iptables-nft made it. `line` is that where it begins, 0 in JSON; `object` its place
-    among the objects of JSON, counted from 1, 0 in text.
+    whether nft warned that iptables-nft made it. `ruleset` is what it was read with. `line` is that where it
+    begins, 0 in JSON; `object` its place among the objects of JSON, counted from 1, 0 in text.
     """
 
     def __init__(self, family: str, name: str, line: int = 0) -> None:
@@ -68,9 +94,18 @@ class Table:
         self.comment: str | None = None
         self.handle: int | None = None
         self.managed = False
+        self.ruleset: Ruleset | None = None
         self.chains: dict[str, Chain] = {}
         self.sets: dict[str, SetOrMap] = {}
         self.objects: dict[tuple[str, str], NamedObject] = {}
+
+    def hides(self, name: str) -> bool:
+        """Whether it is not known what a set or map holds: it, or its elements, are not shown."""
+        found = self.sets.get(name)
+        if found is None:
+            return True
+        hidden = self.ruleset is not None and self.ruleset.hides_elements
+        return hidden and CHANGING.isdisjoint(found.head.flags)
 
     @property
     def acts(self) -> bool:

@@ -87,11 +87,19 @@ class Snapshot:
         return self.dumps[0]
 
     def without_dumps(self) -> DumpError:
-        """Return what keeps questions from a node of which there is a listing of nft alone."""
+        """Return what keeps questions about dumps from a node of which there is a listing of nft alone."""
         return self.nothing or DumpError(
-            "only a listing of nft: services of nftables mode are not read yet",
+            "only a listing of nft, where this asks for a dump",
             where=self.listed_in,
-            hint="iptviz packet follows packets through it",
+            hint="use iptviz trace, services, check or packet, or pass the output of iptables-save",
+        )
+
+    def without_services(self) -> DumpError:
+        """Return what keeps questions about services from listings without kube-proxy's table."""
+        return self.nothing or DumpError(
+            "no chain of a table kube-proxy is listed: services are not shown",
+            where=self.listed_in,
+            hint="list all tables: nft list ruleset",
         )
 
     @property

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.intake.remark import remark
 from iptviz.kube.nftables.finding import find
 from iptviz.kube.nftables.frontends import Frontends
+from iptviz.kube.nftables.own import shows_maps
 from iptviz.kube.nftables.table import proxy_table
 from iptviz.kube.nftables.tracing import trace_frontend
 from iptviz.kube.target import parse_target
@@ -39,21 +40,26 @@ def traced_in(
         notes += _remarks(table, traced)
     notes += address_notes(parsed, found, target)
     if not services:
-        notes = [*_absence(table, target), *notes]
+        notes = [*_absence(table, listing, target), *notes]
     return found, services, _siblings(table, services), notes
 
 
 def listing_notes(listing: NftListing) -> Iterator[Item]:
     """Yield what a listing lacks."""
     if not listing.complete:
-        yield from listing.ruleset.remarks
+        yield from dict.fromkeys((*listing.gaps, *listing.ruleset.remarks))
 
 
-def _absence(table: ProxyTable, target: str) -> Iterator[Item]:
-    """Yield that nothing has TARGET."""
-    yield remark("target-absent", typed=target)
-    if not table.keeps_services:
+def _absence(table: ProxyTable, listing: NftListing, target: str) -> Iterator[Item]:
+    """Yield that nothing has TARGET, or that this is not known."""
+    yield remark("target-absent" if _shows_services(table, listing) else "target-not-shown", typed=target)
+    if listing.complete and not table.keeps_services:
         yield remark("no-services-in-table", table=table.compiled.name)
+
+
+def _shows_services(table: ProxyTable, listing: NftListing) -> bool:
+    """Whether all that leads to services is shown: of a table that is listed alone it is."""
+    return shows_maps(table.nft) and all(gap.id == "nft-tables-unlisted" for gap in listing.gaps)
 
 
 def _remarks(table: ProxyTable, traced: ServiceTrace) -> Iterator[Item]:

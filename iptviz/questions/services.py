@@ -206,7 +206,7 @@ def _sources(node: Snapshot) -> tuple[Dump | NftListing, ...]:
 
     found = service_sources(node, None)
     if not found:
-        raise node.without_dumps()
+        raise node.without_services()
     return found
 
 

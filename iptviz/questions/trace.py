@@ -174,7 +174,7 @@ def _sources(node: Snapshot, family: str | None) -> tuple[Dump | NftListing, ...
 
     found = service_sources(node, family)
     if not found:
-        raise node.without_dumps()
+        raise node.without_services()
     return found
 
 

@@ -46,8 +46,8 @@ class NftTable:
         return chain in self.table.chains
 
     def decides_unseen(self, chain: str) -> bool | None:  # noqa: ARG002
-        """Whether a chain that is not there decides; None: a listing shows all chains of a table."""
-        return None
+        """Whether a chain that is not there decides: what a verdict names is a chain, and lines are lacking."""
+        return True
 
     def is_empty(self, chain: str) -> bool:
         """Whether a chain holds no rule."""

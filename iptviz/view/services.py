@@ -254,7 +254,10 @@ def _facts(result: ServicesResult, found: Sequence[Finding] | None) -> Iterator[
     known = [port for port in services if not port.usual.unseen and not _has_others(port)]
     without = sum(not port.has_endpoints for port in known)
     uneven = sum(port.usual.is_uneven for port in services)
-    parts = [text, *([f"{without:,} without endpoints"] if without else [])]
+    parts = [
+        text if total or result.dump.complete else f"{text} in what is shown",
+        *([f"{without:,} without endpoints"] if without else []),
+    ]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
     parts += [f"{unseen:,} incomplete in this dump"] if unseen else []
     frontends = [port.frontends for port in services]
@@ -279,7 +282,7 @@ def _of_source(source: RuleSource) -> str:
 
 
 def _era(era: Era) -> str:
-    evidence = "; ".join(f"line {cue.line}: {cue.text}" for cue in era.evidence)
+    evidence = "; ".join(f"line {cue.line}: {cue.text}" if cue.line else cue.text for cue in era.evidence)
     said = sentence(era_remark(era)).removeprefix("kube-proxy ")
     return said + (f" (evidence: {evidence})" if evidence and not era.mixed else "")
 

@@ -124,7 +124,7 @@ def test_the_ruleset_of_nft_is_no_dump() -> None:
     error = refusal(b"# dump\ntable ip nat {\n\tchain PREROUTING {\n\t}\n}\n")
     assert (error.where, error.what) == (
         "<bytes>",
-        "only a listing of nft: services of nftables mode are not read yet",
+        "only a listing of nft, where this asks for a dump",
     )
 
 

@@ -1,0 +1,113 @@
+"""Listings of nft that do not show all: nothing that is not shown is taken for absent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+import iptviz
+from iptviz.checks.wording import text
+from iptviz.engine.condition import clauses
+from iptviz.node.load import load_node
+from tests.nft.told import listing, terse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from iptviz.node.snapshot import Snapshot
+
+EVERY = listing("every-1.36.listing").decode()
+FORMS = ("every-1.36.listing", "every-1.36.json")
+
+
+def node_of(shown: str, folder: Path, name: str = "ruleset.nft") -> Snapshot:
+    path = folder / name
+    path.write_text(shown)
+    return load_node(str(path))
+
+
+def fates(node: Snapshot, dst: str, dport: int, protocol: str = "udp") -> dict[str, str]:
+    """Return for each verdict, and endpoint, of a packet of a pod the conditions under which it comes to it."""
+    result = iptviz.packet(
+        node, src="10.244.0.9", dst=dst, protocol=protocol, dport=dport, mark=0, local_ips=["192.168.1.10"]
+    )
+    return {one.packet.dnat or one.verdict: clauses(one.when) for one in result.outcomes}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_elements_that_are_not_shown_are_conditions(name: str, tmp_path: Path) -> None:
+    node = node_of(terse(listing(name).decode()), tmp_path)
+    found = fates(node, "10.96.20.2", 80)
+    assert "UNKNOWN" in found
+    assert "@service-ips" in " ".join(found.values())
+    assert not iptviz.packet(node, dst="10.96.20.2", protocol="udp", dport=80).complete
+
+
+@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("target", ["shop/front", "10.96.20.2:80", ":30080", "shop/none", "10.244.0.6:8080"])
+def test_no_service_is_called_absent_where_elements_are_not_shown(
+    name: str, target: str, tmp_path: Path
+) -> None:
+    result = iptviz.trace(node_of(terse(listing(name).decode()), tmp_path), target)
+    said = [one.id for one in result.notes]
+    assert not result.services
+    assert not result.complete
+    assert said[:2] == ["target-not-shown", "nft-no-elements"]
+    assert "no-services-in-table" not in said
+
+
+def test_services_that_are_not_shown_are_not_counted_as_none(tmp_path: Path) -> None:
+    result = iptviz.services(node_of(terse(EVERY), tmp_path))
+    assert not result.dump.complete
+    assert [one.id for one in result.notes] == ["nft-no-elements"]
+
+
+def test_an_empty_set_beside_sets_with_elements_is_empty(tmp_path: Path) -> None:
+    table = """table inet guard {
+	set one {
+		type ipv4_addr
+	}
+	set other {
+		type ipv4_addr
+		elements = { 192.0.2.1 }
+	}
+	chain in {
+		type filter hook prerouting priority -300; policy accept;
+		ip saddr @one drop
+	}
+}
+"""
+    assert set(fates(node_of(table, tmp_path), "192.0.2.7", 80)) == {"ACCEPT"}
+    hidden = fates(node_of(table.replace("elements = { 192.0.2.1 }", ""), tmp_path), "192.0.2.7", 80)
+    assert hidden == {"DROP": "packet matches ip saddr @one", "ACCEPT": "packet does not match ip saddr @one"}
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            "ip saddr @gone drop",
+            {"DROP": "packet matches ip saddr @gone", "ACCEPT": "packet does not match ip saddr @gone"},
+        ),
+        (
+            "ip daddr . udp dport vmap @gone",
+            {
+                "UNKNOWN": "packet matches ip daddr . udp dport @gone",
+                "ACCEPT": "packet does not match ip daddr . udp dport @gone",
+            },
+        ),
+        ("ip daddr . tcp dport vmap @gone", {"ACCEPT": "always"}),
+        ("goto gone", {"UNKNOWN": "always"}),
+    ],
+)
+def test_what_a_fragment_names_and_lacks_is_not_known(
+    rule: str, said: dict[str, str], tmp_path: Path
+) -> None:
+    chain = f"table ip t {{\n\tchain c {{\n\t\ttype filter hook prerouting priority -150; policy accept;\n\t\t{rule}\n"
+    assert fates(node_of(f"{chain}\t}}\n}}\n", tmp_path), "192.0.2.7", 80) == said
+
+
+def test_what_says_that_elements_are_hidden_names_the_option(tmp_path: Path) -> None:
+    (said,) = (one for one in iptviz.services(node_of(terse(EVERY), tmp_path)).notes)
+    assert "--terse" in text(said)
