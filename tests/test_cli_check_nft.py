@@ -156,7 +156,7 @@ def test_formats_for_ci_name_the_file_of_the_listing(tmp_path: Path) -> None:
     assert [one["ruleId"] for one in sarif["runs"][0]["results"]] == ["nft-listing-empty"]
     assert f"::error title=nft-listing-empty,file={empty}" in run(dump, str(empty), "-f", "github").stdout
     suites = run(FLUSHED, "-f", "junit").stdout
-    assert 'tests="12" failures="1"' in suites
+    assert 'tests="13" failures="1"' in suites
     assert "no service (none there); tables ip kube-proxy of" in suites
 
 
@@ -181,7 +181,15 @@ def test_what_takes_a_dump_cannot_be_asked_of_a_listing() -> None:
     assert run("--select", "both-modes", WHOLE).returncode == 0
 
 
-def test_a_page_takes_a_dump(tmp_path: Path) -> None:
-    done = run(WHOLE, "-o", str(tmp_path / "check.html"))
+def test_a_page_takes_a_listing_of_kube_proxys(tmp_path: Path) -> None:
+    page = tmp_path / "check.html"
+    done = run(WHOLE, "-o", str(page))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Not visible in a listing of nft" in page.read_text()
+    other = tmp_path / "ruleset.nft"
+    other.write_text("table inet mine {\n\tchain c {\n\t\taccept\n\t}\n}\n")
+    done = run(str(other), "-o", str(page))
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "iptviz: no page of a listing of nft alone is made\n  use -f markdown\n"
+    assert done.stderr == (
+        "iptviz: no page is made of a listing of nft without kube-proxy's table\n  use -f markdown\n"
+    )

@@ -263,6 +263,7 @@ def test_a_rule_of_words_would_be_missed() -> None:
 # --- plurals -----------------------------------------------------------------------------------------------------
 
 ALWAYS_SEVERAL = {
+    "Of {} rules in this listing, the page shows {}.",
     "{} rules occur again in the text: each counted once (lines {})",
     "jumps to {} chains that their tables do not have ({}): cut or edited?",
     "the chains of {} endpoints do",

@@ -37,7 +37,7 @@ def absence(dump: Dump, target: ParsedTarget, typed: str, ground: Iterable[Item]
 
     `ground` is what every service would need and the dump lacks.
     """
-    yield remark("target-absent", typed=typed)
+    yield remark("target-absent", typed=typed, there="dump")
     yield from ground
     if isinstance(target, AddressTarget):
         yield from _about_address(dump, target)
@@ -226,13 +226,14 @@ def _listed(frontends: Sequence[Frontend]) -> str:
     return listed(texts, _MOST_SUGGESTIONS)
 
 
-def _namespace(*, typed: str, names: tuple[str, ...], count: int) -> str:
+def _namespace(*, typed: str, names: tuple[str, ...], count: int, there: str) -> str:
     unnamed = f"; {count:,} of its service port{'' if count == 1 else 's'} unnamed" if count else ""
-    return f'no service in namespace "{typed}" in this dump{unnamed}' + (f"; {meant(names)}" if names else "")
+    near = f"; {meant(names)}" if names else ""
+    return f'no service in namespace "{typed}" in this {there}{unnamed}{near}'
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
-    "target-absent": 'no service matches "{typed}" in this dump',
+    "target-absent": 'no service matches "{typed}" in this {there}',
     "target-not-shown": 'not known whether a service matches "{typed}": not all that leads to services is shown',
     "of-other-family": _other_family,
     "other-ports": lambda *, address, frontends: f"{address} has other ports: {_listed(frontends)}",
@@ -261,5 +262,5 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     ),
     "no-names": "no comment in this dump names a service; use an address",
     "namespace-absent": _namespace,
-    "endpoint-absent": "no service in this dump leads to endpoint {typed}",
+    "endpoint-absent": "no service in this {there} leads to endpoint {typed}",
 }

@@ -72,8 +72,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     ),
     "targets-mixed": "if some DNAT targets are local to this node and others are not, cases that depend on it do "
     "not apply (pass --local-ip or --addresses)",
-    "settings-unseen": lambda *, names: (
-        f"not visible in an iptables dump: {', '.join(map(_as_taken, names))}; pass --sysctl"
+    "settings-unseen": lambda *, names, there: (
+        f"not visible in {there}: {', '.join(map(_as_taken, names))}; pass --sysctl"
     ),
     "setting-of-all": "{name}: if it is not 1, the interface's own setting is assumed 0, too",
     "narrowed-by": lambda *, options: f"narrow the packet with {', '.join(options)}",

@@ -5,18 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.wording import sentences
-from iptviz.documents.shapes import Shape, dump_shape, findings_shape, several_shape
+from iptviz.documents.shapes import Shape, findings_shape, several_shape, source_shape
+from iptviz.rules.leading import goes_for_good
 
 if TYPE_CHECKING:
-    from iptviz.dump.rule import Rule
-    from iptviz.questions.graph import ChainNode, GraphResult, Jump
+    from iptviz.questions.drawn import ChainNode, Jump
+    from iptviz.questions.graph import GraphResult
 
 
 def document(result: GraphResult) -> Shape:
     """Return the document as a dict; nothing is folded in it."""
     return {
         "schema": "iptviz.graph.v1",
-        "dump": dump_shape(result.dump, complete=result.dump.complete),
+        "dump": source_shape(result.dump, complete=result.dump.complete),
         **several_shape(result.snapshot),
         "asked": result.asked or None,
         "chains": list(map(_chain, result.chains)),
@@ -33,6 +34,7 @@ def _chain(node: ChainNode) -> Shape:
         "policy": node.policy,
         "rules": node.rules,
         "present": node.present,
+        **({"hook": node.hook._asdict()} if node.hook else {}),
     }
 
 
@@ -41,11 +43,9 @@ def _jump(jump: Jump) -> Shape:
         "table": jump.tail[0],
         "from": jump.tail[1],
         "to": jump.head[1],
-        "goto": all(map(_is_goto, jump.rules)),
-        "lines": [rule.line for rule in jump.rules],
-        "rules": [{"line": rule.line, "goto": _is_goto(rule), "text": rule.text} for rule in jump.rules],
+        "goto": jump.goto,
+        "lines": [rule.line for rule in jump.rules if rule.line],
+        "rules": [
+            {"line": rule.line or None, "goto": goes_for_good(rule), "text": rule.text} for rule in jump.rules
+        ],
     }
-
-
-def _is_goto(rule: Rule) -> bool:
-    return rule.target is not None and rule.target.goto

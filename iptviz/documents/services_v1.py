@@ -70,7 +70,8 @@ def _era(era: Era) -> Shape:
         "mixed": era.mixed,
         "kubelet": spans_text(era.kubelet) if any(cue.of == "kubelet" for cue in era.cues) else None,
         "evidence": [
-            {"text": cue.text, "line": cue.line, "releases": spans_text(cue.releases)} for cue in era.evidence
+            {"text": cue.text, "line": cue.line or None, "releases": spans_text(cue.releases)}
+            for cue in era.evidence
         ],
     }
 

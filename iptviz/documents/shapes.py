@@ -201,7 +201,9 @@ class _Placed(Protocol):
 def frontend_shape(frontend: Frontend) -> Shape:
     """Return the shape `frontend`; where its rule shows no port, that is said."""
     limit = frontend.addresses
-    return _frontend(frontend, frontend.rule.line, None if limit is None else (limit.only, limit.networks))
+    return _frontend(
+        frontend, frontend.rule.line or None, None if limit is None else (limit.only, limit.networks)
+    )
 
 
 def frontend_form_shape(form: FrontendForm) -> Shape:

@@ -33,6 +33,8 @@ from iptviz.kube.observed import LEVEL
 from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from iptviz.dump.model import Dump
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.observed import Observation
@@ -82,9 +84,27 @@ def _services(answer: TraceResult, node: Snapshot | None) -> list[Shape]:
         _service(traced, siblings, answer.wanted)
         | paths_shape(answer.paths[place] if answer.paths else None)
         | _observations(answer, place)
+        | _pinned(answer, place)
         | number_shape(node, answer.dump)
         for place, (traced, siblings) in enumerate(zip(answer.services, answer.siblings, strict=True))
     ]
+
+
+def _pinned(result: TraceResult, place: int) -> Shape:
+    """Return the clients that stay with an endpoint, where a listing of nft shows a service with affinity."""
+    if not result.pinned or result.services[place].affinity_seconds is None:
+        return {}
+    return {
+        "pinned": [
+            {
+                "client": one.client,
+                "endpoint": one.endpoint,
+                "expires_seconds": None if one.expires is None else one.expires / 1000,
+                "line": one.rule.line or None,
+            }
+            for one in result.pinned[place]
+        ]
+    }
 
 
 def _observations(result: TraceResult, place: int) -> Shape:
@@ -145,7 +165,7 @@ def _outcome(outcome: FrontendOutcome) -> Shape:
         **({"lacking": [_lacking(hop, outcome) for hop in outcome.lacking]} if outcome.lacking else {}),
         "verdict": _verdict(outcome.verdict),
         "masquerade": [
-            conditions_shape(masquerade.needs) | {"line": masquerade.rule.line}
+            conditions_shape(masquerade.needs) | {"line": masquerade.rule.line or None}
             for masquerade in outcome.masquerade
         ],
     }
@@ -160,7 +180,7 @@ def _lacking(hop: Hop, outcome: FrontendOutcome) -> Shape:
     """Return a chain that connections enter and the dump does not show; its share is a part of `leftover`."""
     address = way_of_comment(hop.via.comment) or None
     share = _of_unknown(share_shape(hop.share), unknown=outcome.unshared)
-    return {"chain": hop.chain, **share, "line": hop.via.line, "comment_names": address}
+    return {"chain": hop.chain, **share, "line": hop.via.line or None, "comment_names": address}
 
 
 def _of_unknown(share: Shape, *, unknown: bool) -> Shape:
@@ -174,12 +194,17 @@ def _endpoint(endpoint: Endpoint, outcome: FrontendOutcome) -> Shape:
         "port": endpoint.port,
         "chain": _own_chain(endpoint.rule),
         **_of_unknown(share_shape(endpoint.share), unknown=outcome.unshared),
-        "lines": [endpoint.via.line, endpoint.rule.line],
+        "lines": [endpoint.via.line or None, endpoint.rule.line or None],
         "counters": _counters(endpoint.rule),
         "rule_counters": _counters(endpoint.via),
-        "rule_chance": _of_unknown(share_shape(endpoint.chance), unknown=outcome.unshared),
-        "hairpin_line": endpoint.hairpin.line if endpoint.hairpin else None,
+        "rule_chance": _of_unknown(share_shape(_own_chance(endpoint)), unknown=outcome.unshared),
+        "hairpin_line": (endpoint.hairpin.line or None) if endpoint.hairpin else None,
     }
+
+
+def _own_chance(endpoint: Endpoint) -> Fraction:
+    """Return what a rule takes of the connections that come to it; where nft draws for all at once, of those."""
+    return endpoint.chance if endpoint.drawn is None else endpoint.drawn
 
 
 def _own_chain(rule: Place) -> str | None:
@@ -205,7 +230,7 @@ def _verdict(verdict: Verdict | None) -> Shape | None:
         return None
     return {
         "kind": verdict.kind,
-        "line": verdict.rule.line,
+        "line": verdict.rule.line or None,
         "text": _verdict_text(verdict),
         "with": verdict.answer,
     }

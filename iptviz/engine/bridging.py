@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     Answer = Callable[[Condition], bool | None]
 
-_ASKS_RULES = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
+ASKS_RULES = {4: "net.bridge.bridge-nf-call-iptables", 6: "net.bridge.bridge-nf-call-ip6tables"}
+"""Whether bridges ask rules about what they pass on, by version of IP."""
 _NO_BRIDGE = re.compile(
     r"(?:cali|veth|lxc(?!br)|en|gke|azv|tun|tap|wg|wl|vxlan|flannel|cilium_).*|eth\d{0,3}"
 )
@@ -72,7 +73,7 @@ class Bridges:
 
     def _asks_none(self) -> bool:
         """Whether it is known that bridges ask no rules."""
-        return self.host.sysctl(_ASKS_RULES[self.host.version]) == "0"
+        return self.host.sysctl(ASKS_RULES[self.host.version]) == "0"
 
 
 def _goes_back(packet: Packet) -> bool:

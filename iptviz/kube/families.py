@@ -276,6 +276,9 @@ FAMILIES = (
 PROXY_TABLES = ("ip kube-proxy", "ip6 kube-proxy")
 """The tables of nft that kube-proxy writes in nftables mode."""
 
+AFFINITY_SETS = "affinity-"
+"""With this begin the names of the sets of kube-proxy's that hold the clients which stay with an endpoint."""
+
 
 def names(*roles: Role, table: str = "nat", writer: Writer = KUBE_PROXY) -> tuple[str, ...]:
     """Return the names, or beginnings of names, of a writer's chains of such roles in a table."""

@@ -38,11 +38,13 @@ class AddressLimit(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The limit in words, with the lines that set it."""
+        """The limit in words, with the lines that set it; without lines with chains and numbers."""
         which = "only at" if self.only else "at this node's addresses except"
         lines = ", ".join(str(rule.line) for rule in self.rules)
-        word = "line" if len(self.rules) == 1 else "lines"
-        return f"{which} {', '.join(self.networks)} ({word} {lines})"
+        where = f"{'line' if len(self.rules) == 1 else 'lines'} {lines}"
+        if not all(rule.line for rule in self.rules):
+            where = ", ".join(f"{rule.chain} rule {rule.number}" for rule in self.rules)
+        return f"{which} {', '.join(self.networks)} ({where})"
 
 
 def node_port_limit(nat: Table) -> AddressLimit | None:

@@ -37,7 +37,8 @@ class Endpoint(NamedTuple):
     several, `port` is None then. `via` is the rule that jumps to the endpoint's chain: it is reached by the share
     `before` of all connections and takes `chance` of them. Where `share` is not their product, other ways lead
     here too. `hairpin` is what masquerades it where it reaches itself; `local_hairpin`: only endpoints on this
-    node have such.
+    node have such. `drawn` is the share that it has of the numbers of which nft draws one for all endpoints at
+    once; None where rules are asked one after the other.
     """
 
     address: str
@@ -50,6 +51,7 @@ class Endpoint(NamedTuple):
     hairpin: Place | None
     ports: str = ""
     local_hairpin: bool = False
+    drawn: Fraction | None = None
 
     @property
     def text(self) -> str:

@@ -24,6 +24,7 @@ class JsonChain:
     """A chain of JSON: what is said of it, and its rules, each with its place among the objects."""
 
     line = 0
+    plain_text = None
 
     def __init__(self) -> None:
         self.head: dict[str, Any] = {}
@@ -54,6 +55,19 @@ class JsonChain:
             comment = self.head.get("comment")
             self._read = ChainBody(rules, None if comment is None else str(comment))
         return self._read
+
+    def count(self) -> int:
+        """Return how many rules there are."""
+        return len(self.rules)
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may stand in a rule."""
+        return any(word in as_json(rule) for rule in self.rules)
+
+    @property
+    def source_text(self) -> str:
+        """All that the source has of the chain."""
+        return "\n".join(map(as_json, (self.head, *self.rules)))
 
 
 def _handle(rule: dict[str, Any]) -> int | None:
@@ -94,6 +108,13 @@ class JsonSet:
             None if comment is None else str(comment),
             tuple(f"{name} {as_json(value)}" for name, value in said.items() if name not in _SAID),
         )
+
+    is_of_hosts = False  # a long list of JSON is read sooner than searched
+
+    @property
+    def source_text(self) -> str:
+        """All that the source has of the set."""
+        return "\n".join(map(as_json, (self.said, *self.added)))
 
     def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
         """Yield elements: those in whose text a word stands."""

@@ -6,6 +6,7 @@ A rule set is found, not read: statements of rules and elements of sets are read
 from __future__ import annotations
 
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 from iptviz.nft.heads import VERDICT, Base, NamedObject, Read, SetHead
@@ -107,14 +108,18 @@ class Table:
         hidden = self.ruleset is not None and self.ruleset.hides_elements
         return hidden and CHANGING.isdisjoint(found.head.flags)
 
+    @cached_property
+    def bases(self) -> tuple[tuple[Chain, Base], ...]:
+        """The chains that hooks lead to, with where; not to be asked before all of the table is read."""
+        return tuple((chain, chain.base) for chain in self.chains.values() if chain.base)
+
     @property
     def acts(self) -> bool:
         """Whether packets may meet something in it: a base chain and any rule, or one that drops."""
         if "dormant" in self.flags:
             return False
-        bases = [chain for chain in self.chains.values() if chain.base]
-        return any(chain.base and chain.base.policy == "drop" for chain in bases) or (
-            bool(bases) and any(chain.has_rules for chain in self.chains.values())
+        return any(base.policy == "drop" for _, base in self.bases) or (
+            bool(self.bases) and any(chain.has_rules for chain in self.chains.values())
         )
 
     def __repr__(self) -> str:
@@ -170,7 +175,26 @@ class Chain:
     @property
     def has_rules(self) -> bool:
         """Whether there is any rule."""
-        return bool(self.rules)
+        return self.rule_count > 0
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules there are: they are counted, not made."""
+        return self.reader.count()
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may stand in a rule: where not, none has it."""
+        return self.reader.may_say(word)
+
+    @property
+    def source_text(self) -> str:
+        """All that its source has of it."""
+        return self.reader.source_text
+
+    @property
+    def plain_text(self) -> str | None:
+        """Its rules, each in a line as nft prints it, and nothing else; None where they do not stand so."""
+        return self.reader.plain_text
 
     def __repr__(self) -> str:
         return f"<Chain {self.table.family} {self.table.name} {self.name}>"
@@ -199,6 +223,20 @@ class ChainReader(Protocol):
 
     def body(self, chain: Chain) -> ChainBody:
         """Return its rules and its comment."""
+
+    def count(self) -> int:
+        """Return how many rules there are."""
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may stand in a rule."""
+
+    @property
+    def source_text(self) -> str:
+        """All that the source has of the chain."""
+
+    @property
+    def plain_text(self) -> str | None:
+        """Its rules as nft prints them, and nothing else; None where they do not stand so."""
 
 
 class Rule:
@@ -310,6 +348,24 @@ class SetOrMap:
         """Whether there is any element: only the first one is read."""
         return next(iter(self.reader.elements(self, "")), None) is not None
 
+    def has_many(self, count: int) -> bool:
+        """Whether there are at least so many elements: no others are read."""
+        found = self.reader.elements(self, "") if self._lines is None else iter(self._lines)
+        return sum(1 for _ in islice(found, count)) == count
+
+    @property
+    def source_text(self) -> str:
+        """All that its source has of it."""
+        return self.reader.source_text
+
+    @property
+    def is_of_hosts(self) -> bool:
+        """Whether its elements are addresses of IPv4 alone, each spelt in the only way, nothing beside it.
+
+        Of these `elements_with` finds any.
+        """
+        return self.reader.is_of_hosts
+
     def elements_with(self, word: str) -> tuple[tuple[int, Element], ...]:
         """Return the elements in whose text a word stands, perhaps within another one, with their lines.
 
@@ -330,6 +386,14 @@ class SetReader(Protocol):
 
     def head(self, found: SetOrMap) -> SetHead:
         """Return what is said beside the elements."""
+
+    @property
+    def source_text(self) -> str:
+        """All that the source has of the set."""
+
+    @property
+    def is_of_hosts(self) -> bool:
+        """Whether its elements are addresses of IPv4 alone: see `SetOrMap`."""
 
     def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
         """Yield elements with their lines: those in whose text a word stands."""

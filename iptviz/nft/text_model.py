@@ -26,6 +26,15 @@ Span = tuple[int, int]
 
 _HANDLE = re.compile(r"\s*#\s*handle\s+(\d{1,19})\s*\Z")
 _OF_CHAIN = re.compile(r"(?:type[ \t]|policy[ \t]|flags[ \t]|devices[ \t]*=|comment[ \t])")
+# Rules as nft prints them, in a line each: all that opens in one closes there.
+_BEGUN = r"\t\t(?!(?:type|policy|flags|comment)[ \t]|devices)[^\s;#\"{}\\]"
+_PLAIN = r"[^\n;#\"{}\\]"
+# Nothing is quoted or commented on in them.
+_PLAIN_RULES = re.compile(rf"(?:{_BEGUN}{_PLAIN}*+(?:\{{{_PLAIN}*+\}}{_PLAIN}*+)*+\n)*+")
+# They may have comments, and handles.
+_PRINTED_RULES = re.compile(
+    rf"(?:{_BEGUN}(?:{_PLAIN}++|\{{{_PLAIN}*+\}}|\"[^\n\"\\]*+\")*+(?:# handle \d++)?\n)*+"
+)
 _ELEMENTS = re.compile(r"(?:\A|[\s;])elements\s*=\s*\{")
 
 
@@ -47,6 +56,11 @@ class Pieces:
     def extend(self, *spans: Span) -> None:
         """Take another block, or another rule, at the end."""
         self.spans += spans
+
+    @property
+    def source_text(self) -> str:
+        """All that the text has of it."""
+        return "\n".join([self.source.text[start:end] for start, end in self.spans])
 
     def statements(self) -> Iterator[tuple[int, str]]:
         """Yield each statement, with the place where it begins."""
@@ -76,6 +90,32 @@ class ChainPieces(Pieces):
     def body(self, chain: Chain) -> ChainBody:
         """Return its rules and its comment."""
         return self.source.bodies.get(chain) or self.source.remember(chain, self._body(chain))
+
+    def count(self) -> int:
+        """Return how many rules there are."""
+        return sum(map(self._count, self.spans))
+
+    def _count(self, span: Span) -> int:
+        """Count the rules of a block: of one as nft prints it, each stands in its line."""
+        text = self.source.text
+        if _PLAIN_RULES.fullmatch(text, *span):
+            return text.count("\n", *span)
+        stated = (text[start:end].strip() for start, end in statements_in(text, *span))
+        return sum(bool(one) and one[0] != "#" and not _OF_CHAIN.match(one) for one in stated)
+
+    @property
+    def plain_text(self) -> str | None:
+        """Its rules as nft prints them, and nothing else; None where they do not stand so."""
+        if len(self.spans) != 1:
+            return "" if not self.spans else None
+        (span,) = self.spans
+        text = self.source.text
+        return text[span[0] : span[1]] if _PRINTED_RULES.fullmatch(text, *span) else None
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may stand in a rule."""
+        text = self.source.text
+        return any(text.find(word, *span) >= 0 for span in self.spans)
 
     def _body(self, chain: Chain) -> ChainBody:
         rules: list[Rule] = []
@@ -133,6 +173,12 @@ class SetPieces(Pieces):
                     if inner and inner[0] != "#":
                         yield inner
 
+    @property
+    def is_of_hosts(self) -> bool:
+        """Whether its elements are addresses of IPv4 alone: see `SetOrMap`."""
+        text = self.source.text
+        return all(_HOSTS.fullmatch(text, *span) for span in self._regions())
+
     def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
         """Yield elements with their lines: those in whose text a word stands."""
         head = found.head
@@ -155,6 +201,8 @@ class SetPieces(Pieces):
         yield from self.added
 
 
+_BYTE = "(?:[1-9]?[0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+_HOSTS = re.compile(rf"(?:\s*+{_BYTE}(?:\.{_BYTE}){{3}}\s*+(?:,|\Z))*+\s*+", re.ASCII)
 _COMMENT = re.compile(r'("[^"\n]*"?)|#[^\n]*')
 
 

@@ -17,6 +17,7 @@ from iptviz.supplied.files import Supplied, read_file
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from iptviz.nft.model import Ruleset
     from iptviz.supplied.files import FileArgument
 
 _LOOPBACK = re.compile(rb"(?<![\w.:])(?:127\.0\.0\.1|::1)(?![\w.:])")
@@ -42,6 +43,12 @@ class Evidence(NamedTuple):
     def file(self) -> Supplied:
         """The text, at the lines where it stands in its file, and what messages call that."""
         return Supplied(text_of(self.source.data, self.section), self.source.name)
+
+    @property
+    def data(self) -> bytes:
+        """The text at the lines where it stands in its file, as bytes: of a whole file these very ones."""
+        text = self.source.data[self.section.start : self.section.end]
+        return b"\n" * (self.section.line - 1) + text if self.section.line > 1 else text
 
     @property
     def command(self) -> str:
@@ -224,14 +231,17 @@ _MET = frozenset({"ip", "ip6", "inet"})
 
 
 def _nft_tables(evidence: Evidence) -> frozenset[TableThere]:
-    """Return the tables of nft; of what is in them, only whether there are rules behind a hook."""
     from iptviz.nft.read import read_ruleset
 
-    section = evidence.section
     try:
-        tables = read_ruleset(evidence.source.data[section.start : section.end]).tables.values()
+        return tables_there(read_ruleset(evidence.data))
     except NothingError:
         return frozenset()
+
+
+def tables_there(ruleset: Ruleset) -> frozenset[TableThere]:
+    """Return the tables of nft; of what is in them, only whether there are rules behind a hook."""
+    tables = ruleset.tables.values()
     return frozenset(
         TableThere(table.family, table.name, table.acts) for table in tables if table.family in _MET
     )

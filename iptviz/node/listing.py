@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.intake.remark import Remark
-    from iptviz.nft.model import Chain, Table
+    from iptviz.nft.model import Base, Chain, Table
     from iptviz.node.evidence import Evidence
 
 FAMILIES = {"ipv4": ("ip", "inet"), "ipv6": ("ip6", "inet")}
@@ -63,6 +63,16 @@ class RuleSource(Protocol):
         """The names of the tables."""
 
 
+def rule_counts(source: RuleSource) -> dict[str, int]:
+    """Return how many rules each table of a dump or of a listing has, by its name."""
+    from iptviz.dump.model import Dump
+
+    if isinstance(source, Dump):
+        return {name: table.rule_count for name, table in source.tables.items()}
+    tables = source.tables if isinstance(source, NftListing) else {}
+    return {name: sum(len(chain.rules) for chain in table.chains.values()) for name, table in tables.items()}
+
+
 def tool_of(ruleset: Ruleset | None) -> str:
     """Return what wrote a listing, with its version where that is told."""
     return f"nft v{ruleset.version}" if ruleset and ruleset.version else "nft list ruleset"
@@ -78,6 +88,8 @@ class NftListing:
     backend = "nf_tables"
     number: int | None = None
     is_excerpt = False
+    is_one_text = True
+    """Whether all tables stand in one text, so that lines tell the order of all."""
 
     def __init__(
         self,
@@ -108,8 +120,9 @@ class NftListing:
 
     def _has_own(self, table: Table) -> bool:
         """Whether a table has a chain that a hook leads to and no dump has."""
-        bases = [chain.name for chain in table.chains.values() if chain.base]
-        return any((table.family, table.name, name) not in self.chains_elsewhere for name in bases)
+        return any(
+            (table.family, table.name, chain.name) not in self.chains_elsewhere for chain, _ in table.bases
+        )
 
     @property
     def tables(self) -> dict[str, Table]:
@@ -135,15 +148,14 @@ class NftListing:
         at_devices = tuple(
             f"nft {table.family} {table.name}"
             for table in self.ruleset.tables.values()
-            if table.family in {"netdev", "inet"}
-            and any(_is_at_device(chain) for chain in table.chains.values())
+            if table.family in {"netdev", "inet"} and any(_is_at_device(*found) for found in table.bases)
         )
         return (*at_devices, UNLISTED) if any(gap.id in _CUTTING for gap in self.gaps) else at_devices
 
-    @property
+    @cached_property
     def rule_count(self) -> int:
         """How many rules these tables have."""
-        return sum(len(chain.rules) for table in self._asked for chain in table.chains.values())
+        return sum(chain.rule_count for table in self._asked for chain in table.chains.values())
 
     @property
     def complete(self) -> bool:
@@ -151,12 +163,9 @@ class NftListing:
         return not self.gaps
 
 
-def _is_at_device(chain: Chain) -> bool:
+def _is_at_device(chain: Chain, base: Base) -> bool:
     """Whether a chain that drops or has rules is asked at a device."""
-    base = chain.base
-    return (
-        base is not None and base.hook in {"ingress", "egress"} and (chain.has_rules or base.policy == "drop")
-    )
+    return base.hook in {"ingress", "egress"} and (chain.has_rules or base.policy == "drop")
 
 
 _OPEN = {"nft-block-open", "nft-json-open"}
@@ -257,7 +266,7 @@ def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
     for piece in pieces:
         if piece.kind == "nft" and piece.namespace is None:
             try:
-                ruleset = read_ruleset(piece.file.text.encode(), piece.source.name)
+                ruleset = read_ruleset(piece.data, piece.source.name)
             except NothingError:
                 found.append(ReadListing(piece, None))
             else:
@@ -285,7 +294,8 @@ def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dum
     found: Ruleset | None = None
     name = ""
     gaps: dict[Remark, None] = {}
-    for listing, ruleset in chosen(listings):
+    taken = chosen(listings)
+    for listing, ruleset in taken:
         gaps |= dict.fromkeys(listing.gaps)
         if found is None:
             found, name = ruleset, listing.source
@@ -303,6 +313,7 @@ def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dum
         for chain in table.chains
     ]
     shown = NftListing(found, name, family, elsewhere, gaps)
+    shown.is_one_text = len(taken) == 1
     return shown if shown.tables else None
 
 
@@ -332,8 +343,10 @@ def _is_json(piece: Evidence) -> bool:
 
 # --- the tables of iptables-nft ------------------------------------------------------------------------------
 
-_OF_IPTABLES = re.compile(
-    r"\btable ip6? (?:filter|nat|mangle|raw|security)\b|\"name\":\s*\"(?:filter|nat|mangle|raw|security)\""
+# Each begins with a word of its own: such are searched for fast.
+_OF_IPTABLES = (
+    re.compile(rb"table ip6? (?:filter|nat|mangle|raw|security)\b"),
+    re.compile(rb"\"name\":\s*\"(?:filter|nat|mangle|raw|security)\""),
 )
 
 
@@ -373,11 +386,11 @@ def _dumps_in(piece: Evidence, families: Sequence[str]) -> Iterator[Dump]:
     from iptviz.iptables_nft.dumps import Placed, dumps_in
     from iptviz.nft.read import read_ruleset
 
-    text = piece.file.text
-    if _OF_IPTABLES.search(text) is None:
+    data = piece.data
+    if not any(pattern.search(data) for pattern in _OF_IPTABLES):
         return
     try:
-        ruleset = read_ruleset(text.encode(), piece.source.name)
+        ruleset = read_ruleset(data, piece.source.name)
     except NothingError:
         return
     of_chain = " chain " in f" {piece.command} "

@@ -141,8 +141,12 @@ class Snapshot:
         return self._read[kind]
 
     def _readings(self, kind: str) -> Iterator[Any]:
-        from iptviz.node.evidence import READERS  # what a dump alone does not need
+        from iptviz.node.evidence import READERS, tables_there  # what a dump alone does not need
 
+        if kind == "nft":  # which are read as a whole besides
+            found = (one for one in self.listings if one.piece.is_whole)
+            yield from (tables_there(one.ruleset) for one in found if one.ruleset is not None)
+            return
         for piece in self.evidence:
             if piece.kind == kind and piece.is_whole:
                 try:

@@ -16,12 +16,14 @@ from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.xtables.address import full_mask, parse_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
     from iptviz.engine.host import Host
     from iptviz.node.listing import NftListing
+    from iptviz.paths.native_alike import Cuts, NamedInListing
+    from iptviz.rules.native.named import Places
     from iptviz.xtables.address import Network
 
 _OF_SERVICES = "|".join(re.escape(name) for name in (*HASHED_CHAINS, ENDPOINT_CHAIN)).encode()
@@ -72,7 +74,8 @@ class Alike:
     @property
     def is_known(self) -> bool:
         """Whether rules look up stretches of addresses alone: sets, and masks with holes, are none."""
-        return not self._host.sets and self._listing is None and bool(self._after_nat) and not self._holes
+        known = not self._host.sets and (self._listing is None or self._native.is_known)
+        return known and bool(self._after_nat) and not self._holes
 
     def endpoint(self, address: Network) -> int:
         """Return the place of an address among those that what comes after nat tells apart."""
@@ -89,6 +92,21 @@ class Alike:
             -1 if port is None else bisect_right(ports, port),
         )
 
+    def native_frontend(self, address: Network | None, port: int | None) -> tuple[int, int]:
+        """Return the same for one of kube-proxy's table of nft: there what is about it alone is left aside."""
+        addresses, ports = self._beside_native
+        return (
+            -1 if address is None else bisect_right(addresses, address.value),
+            -1 if port is None else bisect_right(ports, port),
+        )
+
+    @cached_property
+    def native_endpoints(self) -> Places:
+        """The places of addresses among those that what comes after nat tells apart, but for hairpins of nft."""
+        from iptviz.rules.native.named import Places  # dumps do without
+
+        return Places(self._cuts({**_DISPATCHING, "filter": _NONE}, _native_after_nat)[0])
+
     def names(self, address: Network) -> bool:
         """Whether a rule that is not about one frontend alone may name an address."""
         addresses = self._beside_services[0]
@@ -97,16 +115,32 @@ class Alike:
 
     @cached_property
     def _after_nat(self) -> tuple[list[int], list[int]]:
-        return self._cuts({**_DISPATCHING, "filter": _NONE})
+        return self._cuts({**_DISPATCHING, "filter": _NONE}, _native_with_hairpins)
 
     @cached_property
     def _beside_services(self) -> tuple[list[int], list[int]]:
-        return self._cuts(_DISPATCHING)
+        return self._cuts(_DISPATCHING, lambda named: named.everywhere)
 
-    def _cuts(self, skipped: dict[str, bytes]) -> tuple[list[int], list[int]]:
+    @cached_property
+    def _beside_native(self) -> tuple[list[int], list[int]]:
+        return self._cuts({}, lambda named: named.beside_services)
+
+    @cached_property
+    def _native(self) -> NamedInListing:
+        from iptviz.paths.native_alike import NamedInListing  # most nodes have no listing
+
+        return NamedInListing(self._listing)
+
+    def _cuts(
+        self, skipped: dict[str, bytes], in_listing: Callable[[NamedInListing], Cuts]
+    ) -> tuple[list[int], list[int]]:
         """Return where addresses and ports that rules name begin, and where they have ended."""
         addresses: set[int] = set()
         ports: set[int] = set()
+        if self._listing is not None:
+            named = in_listing(self._native)
+            addresses |= named[0]
+            ports |= named[1]
         for dump in self._dumps:
             for table in dump.tables.values():
                 found = self._named_in(table, skipped.get(table.name, _NONE))
@@ -137,6 +171,14 @@ class Alike:
         yield from self._host.local or ()
         if self._host.routes is not None:
             yield from (route.network for route in self._host.routes.routes)
+
+
+def _native_after_nat(named: NamedInListing) -> Cuts:
+    return named.after_nat, frozenset()
+
+
+def _native_with_hairpins(named: NamedInListing) -> Cuts:
+    return named.after_nat | named.hairpins, frozenset()
 
 
 def _texts(table: Table, skipped: bytes) -> Iterator[bytes]:

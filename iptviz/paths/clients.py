@@ -9,6 +9,7 @@ from iptviz.engine.fields import Field, interfaces, network_region
 from iptviz.engine.marks import UNKNOWN_CONNMARK, UNKNOWN_MARK, known_mark
 from iptviz.engine.packet import Packet
 from iptviz.engine.regions import common, complement, everything, region_of
+from iptviz.kube.families import AFFINITY_SETS
 from iptviz.kube.frontends import is_loopback
 from iptviz.records import NamedTuple
 from iptviz.xtables.address import Network, parse_network
@@ -127,7 +128,8 @@ def client_at(asked: Asked, source: Network, name: str) -> Client:
     """Return the client at an address: this node, if that is known to be its own, else one that arrives."""
     kind = "node" if asked.host.is_local(source) else name
     made = _client(asked, kind, _region([source]))
-    return made._replace(name=name, packet=made.packet._replace(source=source))
+    packet = made.packet._replace(source=source, unlisted=("",))  # sets tell who stays with an endpoint
+    return made._replace(name=name, packet=packet)
 
 
 def _client(asked: Asked, kind: str, sources: Region) -> Client:
@@ -170,7 +172,7 @@ def _first_packet(asked: Asked) -> Packet:
         destination_port=frontend.port,
         destination_name=frontend.host_name,
         to_this_node=False if own is None and _is_no_address(asked) else own,
-        unlisted=("",),
+        unlisted=("", f"@{AFFINITY_SETS}"),
         mark=known_mark(0),
         connmark=known_mark(0),
         tcp_flags=frozenset({"SYN"}) if frontend.protocol == "tcp" else None,

@@ -251,7 +251,7 @@ def _translated(fare: Fare, translation: Translation) -> Fare:
 
 
 def _translated_cause(cause: Cause, translation: Translation) -> Cause:
-    return cause._replace(by=translation.decider(cause.by))
+    return cause._replace(by=translation.decider(cause.by), to=translation.endpoint(cause.to))
 
 
 def fares_of(

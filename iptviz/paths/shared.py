@@ -18,7 +18,7 @@ from iptviz.paths.endpoints_alike import EndpointsAlike
 from iptviz.paths.surroundings import pod_networks
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import dump_rule
-from iptviz.xtables.address import parse_network
+from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -291,6 +291,11 @@ class Translation:
         """Return an address of the frontend or of an endpoint of its service."""
         return self._addresses.get(text, text)
 
+    def endpoint(self, text: str) -> str:
+        """Return such an address, with its port if there is one; empty for none."""
+        address, port = split_endpoint(text) if text else ("", None)
+        return join_endpoint(self.address(address), port) if address else text
+
     def when(self, when: When) -> When:
         """Return conditions about the addresses of the frontend and its endpoints."""
         return tuple(map(self._assumption, when)) if when else when
@@ -312,4 +317,5 @@ class Translation:
 
 _NAMING = {"endpoint-local", "source-cidr", "destination-cidr", "local"}
 """Kinds of conditions whose values may be addresses of the service's own."""
-_ADDRESS = re.compile(r"[0-9a-fA-F:]*[.:][0-9a-fA-F.:]+")
+# A single address, and no end of a range: what begins a network may be an address of the service's, too.
+_ADDRESS = re.compile(r"(?<![\w.:-])[0-9a-fA-F:]*[.:][0-9a-fA-F.:]++(?!-|/(?!(?:32|128)(?!\d)))")

@@ -107,6 +107,11 @@ class Survey:
             )
         return self._alike[key]
 
+    @property
+    def around(self) -> Surroundings:
+        """What surrounds the services."""
+        return self._around
+
     @cached_property
     def few(self) -> int:
         """How many packets are followed one by one before dumps are searched for what tells them apart."""

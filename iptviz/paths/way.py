@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from iptviz.engine.bridging import ASKS_RULES
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import UNKNOWN, answered
 from iptviz.engine.hooks import start_of
@@ -182,12 +183,13 @@ class Way:
         if packet.route != "FORWARD" or packet.snat is not None or not device or not _BRIDGE.match(device):
             return back
         within = Condition("in-interface", device)
+        setting = ASKS_RULES[self.hooks.routing.host.version]
 
         def explored(answer: Callable[[Condition], bool | None]) -> int:
             same = packet.in_interface == device if packet.in_interface else answered(within, answer)
-            if not same or self.hooks.routing.settings.is_one(_BRIDGED, answer):
+            if not same or self.hooks.routing.settings.is_one(setting, answer):
                 return back
-            return self.diagrams.leaf(Stopped("DROP", packet, NOT_BRIDGED))
+            return self.diagrams.leaf(Stopped("DROP", packet, f"{setting} {_UNBRIDGED}"))
 
         return self.unknowns.explored(explored)
 
@@ -207,8 +209,7 @@ class Way:
 
 _BRIDGE = re.compile(r"cni|br-|br\d|cbr|docker|kube-bridge|lxdbr|nerdctl|podman|virbr|weave")
 """Names of bridges that container networks and hypervisors make."""
-_BRIDGED = "net.bridge.bridge-nf-call-iptables"
-NOT_BRIDGED = f"{_BRIDGED} is not 1: the bridge delivers the answer, which keeps the endpoint's address"
+_UNBRIDGED = "is not 1: the bridge delivers the answer, which keeps the endpoint's address"
 
 
 class FirstPackets(Way):

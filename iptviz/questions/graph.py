@@ -4,63 +4,32 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from iptviz.checks import reading
 from iptviz.checks.finding import findings_among
-from iptviz.checks.refused import dangling, loop
+from iptviz.dump.model import Dump
 from iptviz.errors import AbsentError, TargetError, near, quoted
 from iptviz.intake.remark import remark
-from iptviz.intake.text import to_bytes, to_text
-from iptviz.jumps import led_in, loops
-from iptviz.kube.find import find
-from iptviz.kube.names import suffix_of
-from iptviz.kube.target import family_of_target, parse_target
+from iptviz.kube.target import family_of_target
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.document import document_of
+from iptviz.questions.drawn import ChainNode
+from iptviz.questions.drawn_dump import DumpChains
 from iptviz.records import NamedTuple
-from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
-    from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
-    from iptviz.dump.table import Table
-
-Place = tuple[str, str]
-"""A chain: its table and its name."""
-
-
-class ChainNode(NamedTuple):
-    """A chain; `policy` is that of a built-in one, `present` whether the dump has it."""
-
-    table: str
-    chain: str
-    policy: str | None
-    rules: int
-    present: bool
-
-    @property
-    def place(self) -> Place:
-        """The table and the name."""
-        return self.table, self.chain
-
-
-class Jump(NamedTuple):
-    """All rules of one chain that lead to another."""
-
-    tail: Place
-    head: Place
-    rules: tuple[Rule, ...]
+    from iptviz.node.listing import NftListing, RuleSource
+    from iptviz.questions.drawn import Drawn, Jump, Place
 
 
 class GraphResult(NamedTuple):
-    """Chains and jumps, table by table; `asked` says which part of the dump that is, empty for all.
+    """Chains and jumps of a dump or a listing of nft, table by table; `asked` says which part, empty for all.
 
     `focus` is the TARGET on whose way they are, or empty.
     """
 
-    dump: Dump
+    dump: RuleSource
     asked: str
     chains: tuple[ChainNode, ...]
     jumps: tuple[Jump, ...]
@@ -88,6 +57,8 @@ def graph(
 ) -> GraphResult:
     """Return which chain leads to which: in `tables`, or in all, of the dump that is obviously meant.
 
+    A node of nftables mode has a listing of nft for that; there `tables` are named with or without their family.
+
     `around` is a chain, of which those are returned that lead to it, or that it leads to, within `depth`
     jumps; `focus` is a TARGET, of which the chains on its way are returned.
 
@@ -95,81 +66,115 @@ def graph(
         TargetError: there is no such table, or TARGET has no form that names anything.
         AbsentError: the dump does not have the chain, or TARGET.
     """
-    snapshot = as_snapshot(dump)
+    node = as_snapshot(dump, listed=True)
     family = family_of_target(focus) if focus is not None else None
-    return _graph(snapshot, snapshot.of_family(family)[0], tables, around, depth, focus)
+    wanted = tuple(tables)
+    return _graph(node, _chosen(node, family, wanted), wanted, around, depth, focus)
+
+
+def _chosen(node: Snapshot, family: str | None, tables: Sequence[str]) -> Drawn:
+    """Return what is drawn: the first source of services, or the first that has the tables that are asked for."""
+    found = [_drawn(source) for source in _sources(node, family)]
+    return next((one for one in found if tables and all(map(one.named, tables))), found[0])
+
+
+def _sources(node: Snapshot, family: str | None) -> Sequence[Dump | NftListing]:
+    """Return the sources of rules of a node, those that keep services first.
+
+    Raises:
+        DumpError: there is no dump, and no listing shows a table.
+    """
+    if node.dumps and not node.evidence:
+        return node.of_family(family)
+    from iptviz.questions.service_sources import service_sources  # most nodes are one dump
+
+    found = service_sources(node, family)
+    families = ("ipv4", "ipv6") if family is None else (family,)
+    listings = [one for one in map(node.listing, families) if one is not None and one not in found]
+    if not (found or listings):
+        raise node.without_dumps()
+    return (*found, *listings)
+
+
+def _drawn(source: Dump | NftListing) -> Drawn:
+    if isinstance(source, Dump):
+        return DumpChains(source)
+    from iptviz.questions.drawn_listing import ListingChains  # dumps do without
+
+    return ListingChains(source)
 
 
 def _graph(
-    snapshot: Snapshot,
-    dump: Dump,
-    tables: Iterable[str],
+    node: Snapshot,
+    drawn: Drawn,
+    tables: Sequence[str],
     around: str | None,
     depth: int,
     focus: str | None,
 ) -> GraphResult:
-    """Return the graph of one dump of a node."""
-    wanted = tuple(tables) or tuple(dump.tables)
-    for name in wanted:
-        if name not in dump.tables:
+    """Return the graph of one source of a node's rules."""
+    source = drawn.source
+    for name in tables:
+        if not drawn.named(name):
             raise TargetError(
-                f"no table {quoted(name)} in this dump",
-                where=dump.source,
-                hint=f"{near(name, dump.tables)}tables: {', '.join(dump.tables)}",
+                f"no table {quoted(name)} in {_called(source)}",
+                where=source.source,
+                hint=f"{near(name, drawn.tables)}tables: {', '.join(drawn.tables)}",
             )
-    found = [jump for name in wanted for jump in _jumps(dump.tables[name])]
+    wanted = tuple(dict.fromkeys(one for name in tables for one in drawn.named(name))) or tuple(drawn.tables)
+    found = [jump for name in wanted for jump in drawn.jumps(name)]
     places, asked = None, ""
     if around is not None:
         places, asked = (
-            _around(dump, wanted, found, around, depth),
+            _around(drawn, wanted, found, around, depth),
             f"within {depth:,} jump{'' if depth == 1 else 's'} of {around}",
         )
     elif focus is not None:
-        places, asked = _focus(dump, found, focus), f"on the path of {focus}"
+        places, asked = _focus(drawn, found, focus), f"on the path of {focus}"
     kept = [jump for jump in found if places is None or {jump.tail, jump.head} <= places]
-    chains = [chain for chain in _nodes(dump, wanted, found) if places is None or chain.place in places]
-    notes = (*_notes(dump, kept, chains), *_other_dumps(snapshot, dump))
-    return GraphResult(dump, asked, tuple(chains), tuple(kept), notes, focus or "", snapshot)
+    chains = [chain for chain in _nodes(drawn, wanted, found) if places is None or chain.place in places]
+    notes = (*drawn.notes(kept, chains), *_others(node, source))
+    return GraphResult(source, asked, tuple(chains), tuple(kept), notes, focus or "", node)
 
 
-def _other_dumps(node: Snapshot, drawn: Dump) -> Iterator[Item]:
-    """Say of which dumps of the node nothing is drawn."""
+def _called(source: RuleSource) -> str:
+    return "this dump" if isinstance(source, Dump) else "this listing"
+
+
+def _others(node: Snapshot, drawn: RuleSource) -> Iterator[Item]:
+    """Say of which dumps of the node nothing is drawn, and of which tables of a listing."""
     for dump in node.dumps:
         if dump is not drawn:
             yield remark(
                 "dump-not-drawn", number=dump.number, source=dump.source, what=dump.tool or dump.family
             )
+    if any(piece.kind == "nft" for piece in node.evidence):
+        listings = filter(None, map(node.listing, ("ipv4", "ipv6")))
+        tables = [name for listing in listings for name, table in listing.tables.items() if table.acts]
+        left = dict.fromkeys(name for name in tables if isinstance(drawn, Dump) or name not in drawn.tables)
+        if left:
+            yield remark("tables-not-drawn", tables=tuple(left))
 
 
-def _jumps(table: Table) -> Iterator[Jump]:
-    found = led_in(table)
-    places = {name: (table.name, name) for led in found for name in led[:2]}
-    for tail, head, rules in found:
-        yield Jump(places[tail], places[head], rules)
-
-
-def _nodes(dump: Dump, tables: Iterable[str], found: list[Jump]) -> Iterator[ChainNode]:
+def _nodes(drawn: Drawn, tables: Iterable[str], found: list[Jump]) -> Iterator[ChainNode]:
     missing = {jump.head for jump in found}
     for name in tables:
-        table = dump.tables[name]
-        policies, counts = table.policies(), table.rule_counts()
-        for chain in table.chain_names():
-            missing.discard((name, chain))
-            yield ChainNode(name, chain, policies.get(chain), counts.get(chain, 0), present=True)
+        for node in drawn.nodes(name):
+            missing.discard(node.place)
+            yield node
     yield from (ChainNode(*place, None, 0, present=False) for place in sorted(missing))
 
 
-def _around(dump: Dump, tables: Iterable[str], found: list[Jump], chain: str, depth: int) -> set[Place]:
+def _around(drawn: Drawn, tables: Iterable[str], found: list[Jump], chain: str, depth: int) -> set[Place]:
     """Return what is at most so many jumps up or down from a chain, in every table that has it."""
-    start = {(name, chain) for name in tables if chain in dump.tables[name].chains}
+    start = {(name, chain) for name in tables if chain in drawn.chain_names(name)}
     start |= {jump.head for jump in found if jump.head[1] == chain}
     if not start:
-        # Of hashes one looks like another.
-        names = [name for table in tables for name in dump.tables[table].chain_names() if not suffix_of(name)]
         raise AbsentError(
-            f"no chain {quoted(chain)} in this dump",
-            where=dump.source,
-            hint=f"{near(chain, names)}list them: iptviz graph DUMP",
+            f"no chain {quoted(chain)} in {_called(drawn.source)}",
+            where=drawn.source.source,
+            hint=f"{near(chain, [name for table in tables for name in drawn.spelled(table)])}"
+            "list them: iptviz graph DUMP",
         )
     up, down = _ways(found)
     return _reached(start, up, depth) | _reached(start, down, depth)
@@ -195,42 +200,8 @@ def _reached(start: set[Place], ways: dict[Place, set[Place]], depth: int | None
     return seen
 
 
-def _focus(dump: Dump, found: list[Jump], target: str) -> set[Place]:
+def _focus(drawn: Drawn, found: list[Jump], target: str) -> set[Place]:
     """Return the chains on the ways of a target's frontends: those before them, and all behind."""
-    frontends = find(dump, parse_target(target)).frontends
-    if not frontends:
-        from iptviz.checks.absence import absence
-        from iptviz.checks.wording import sentences
-
-        _, *more = sentences(absence(dump, parse_target(target), target))
-        raise AbsentError(
-            f"no service matches {quoted(target)} in this dump", where=dump.source, hint="\n  ".join(more)
-        )
+    entries, behind = drawn.on_path(target)
     up, down = _ways(found)
-    rules = [dump_rule(frontend.rule) for frontend in frontends]
-    entries = {(rule.table.name, rule.chain) for rule in rules}
-    behind = {(rule.table.name, rule.jump) for rule in rules if rule.jump}
     return _reached(entries, up) | _reached(behind, down)
-
-
-def _notes(dump: Dump, kept: list[Jump], nodes: list[ChainNode]) -> Iterator[Item]:
-    yield from reading.gaps(dump)
-    rules = {(jump.tail, jump.head): jump.rules for jump in kept}
-    missing = {node.place for node in nodes if not node.present}
-    for jump in kept:
-        if jump.head in missing and not dump.tables[jump.head[0]].shown.is_excerpt:
-            yield dangling((jump.head[1],), jump.rules, complete=dump.complete)
-    for group in loops(rules):
-        within = set(group)
-        inner = [rule for (tail, head), some in rules.items() if {tail, head} <= within for rule in some]
-        yield loop(
-            [chain for _, chain in group], inner, reached=_is_reached(dump.tables[group[0][0]], within)
-        )
-
-
-def _is_reached(table: Table, chains: set[Place]) -> bool:
-    """Whether a built-in chain leads to one of `chains`, which are of `table`."""
-    hooks = [to_bytes(name) for name, chain in table.chains.items() if chain.is_built_in]
-    return any(
-        (table.name, to_text(chain)) in chains for hook in hooks for chain in table.calls.reached(hook)
-    )

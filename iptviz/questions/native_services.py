@@ -36,8 +36,11 @@ def reached_at(
     listing: NftListing, ports: Iterable[ServicePort], evidence: Evidence, *, by_decider: bool = False
 ) -> tuple[tuple[Reached, ...], ...]:
     """Return for each service port how clients fare at its frontends: see `iptviz.paths.fares.reached_in`."""
+    table = proxy_table(listing)
+    if table is None:
+        raise ValueError(listing.source)  # nobody asks a listing that keeps no services
     survey = Survey(surroundings(listing, evidence), evidence, by_decider=by_decider)
-    return reached_by(NativePaths(survey), ports, by_decider=by_decider)
+    return reached_by(NativePaths(survey, table), ports, by_decider=by_decider)
 
 
 def forms_at(

@@ -8,10 +8,12 @@ from iptviz.intake.remark import remark
 from iptviz.kube.nftables.finding import find
 from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.own import shows_maps
+from iptviz.kube.nftables.pinned import Pinned, pinned_clients
 from iptviz.kube.nftables.table import proxy_table
 from iptviz.kube.nftables.tracing import trace_frontend
 from iptviz.kube.target import parse_target
 from iptviz.questions.trace_notes import address_notes, walk_notes
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,10 +26,18 @@ if TYPE_CHECKING:
     from iptviz.node.listing import NftListing
 
 
-def traced_in(
-    listing: NftListing, target: str
-) -> tuple[Found, tuple[ServiceTrace, ...], tuple[tuple[Frontend, ...], ...], list[Item]]:
-    """Return what a listing says of TARGET: what it names, each traced, their other frontends, and notes."""
+class TracedIn(NamedTuple):
+    """What a listing says of TARGET: what it names, each traced, their other frontends and clients, and notes."""
+
+    found: Found
+    services: tuple[ServiceTrace, ...]
+    siblings: tuple[tuple[Frontend, ...], ...]
+    pinned: tuple[tuple[Pinned, ...], ...]
+    notes: list[Item]
+
+
+def traced_in(listing: NftListing, target: str) -> TracedIn:
+    """Return what a listing says of TARGET."""
     table = proxy_table(listing)
     parsed = parse_target(target)
     if table is None:
@@ -41,7 +51,8 @@ def traced_in(
     notes += address_notes(parsed, found, target)
     if not services:
         notes = [*_absence(table, listing, target), *notes]
-    return found, services, _siblings(table, services), notes
+    pinned = tuple(pinned_clients(table, traced) for traced in services)
+    return TracedIn(found, services, _siblings(table, services), pinned, notes)
 
 
 def listing_notes(listing: NftListing) -> Iterator[Item]:
@@ -52,7 +63,10 @@ def listing_notes(listing: NftListing) -> Iterator[Item]:
 
 def _absence(table: ProxyTable, listing: NftListing, target: str) -> Iterator[Item]:
     """Yield that nothing has TARGET, or that this is not known."""
-    yield remark("target-absent" if _shows_services(table, listing) else "target-not-shown", typed=target)
+    if _shows_services(table, listing):
+        yield remark("target-absent", typed=target, there="listing")
+    else:
+        yield remark("target-not-shown", typed=target)
     if listing.complete and not table.keeps_services:
         yield remark("no-services-in-table", table=table.compiled.name)
 

@@ -163,7 +163,9 @@ def packet_notes(
     yield from _table_notes(node, dumps, journey, hook)
     yield from _set_notes(dumps, journey.hooks.host.sets)
     yield from _time_notes(outcomes, journey.hooks.host)
-    yield from _setting_notes(journey, start, hook, outcomes)
+    yield from _setting_notes(
+        journey, start, hook, outcomes, "an iptables dump" if dumps else "a listing of nft"
+    )
     host = journey.hooks.host
     if hook == "output" and any(host.is_local(outcome.packet.destination) is None for outcome in outcomes):
         yield remark("own-addresses-unknown")
@@ -297,13 +299,13 @@ def _set_notes(dumps: Sequence[Dump], sets: Mapping[str, IpSet] | None) -> Itera
 
 
 def _setting_notes(
-    journey: Journey, start: Packet, hook: str, outcomes: tuple[Outcome, ...]
+    journey: Journey, start: Packet, hook: str, outcomes: tuple[Outcome, ...], there: str
 ) -> Iterator[Item]:
     """Say which of the kernel's settings are not known: what may drop the packet, an interface's own."""
     routes = {outcome.packet.route for outcome in outcomes}
     unseen = journey.hooks.routing.unseen(start, routes) if hook == "prerouting" else ()
     if unseen:
-        yield remark("settings-unseen", names=unseen)
+        yield remark("settings-unseen", names=unseen, there=there)
     asked = (
         need.condition for outcome in outcomes for need in outcome.when if need.condition.kind == "sysctl"
     )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from iptviz.kube.frontends import Frontend
+    from iptviz.node.listing import RuleSource
     from iptviz.node.snapshot import Snapshot
     from iptviz.progress import Progress
     from iptviz.questions.graph import GraphResult
@@ -36,17 +37,27 @@ MOST_ODD = 12
 """More services that fail or look odd than this are listed, not shown one by one."""
 
 
+class ReadFrom(NamedTuple):
+    """What the rules were read from: its sources, the bytes, and their SHA-256 in hexadecimal.
+
+    The two families of a listing of nft are two sources in one text.
+    """
+
+    sources: tuple[RuleSource, ...]
+    text: bytes
+    digest: str
+
+
 class ReportResult(NamedTuple):
     """All services of a node, and the answers that were asked for; `odd` says that these fail or look odd.
 
     `checked` is what is wrong with the node, None where nobody asked for that.
 
-    `digests` are the SHA-256 of what each of its `dumps` was read from, in hexadecimal; `left_out` counts such
-    services that are not traced.
+    `read` are the dumps and listings with which services are kept, or may be; `left_out` counts such services
+    that are not traced.
     """
 
-    dumps: tuple[Dump, ...]
-    digests: tuple[str, ...]
+    read: tuple[ReadFrom, ...]
     services: ServicesResult
     answers: tuple[Answer, ...]
     odd: bool
@@ -54,9 +65,14 @@ class ReportResult(NamedTuple):
     checked: CheckResult | None = None
 
     @property
-    def dump(self) -> Dump:
-        """The dump that is obviously meant."""
-        return self.dumps[0]
+    def dump(self) -> RuleSource:
+        """The dump that is obviously meant, or a listing of nft."""
+        return self.services.dump
+
+    @property
+    def sources(self) -> tuple[RuleSource, ...]:
+        """Where rules come from: the dumps, and listings of nft."""
+        return tuple(source for one in self.read for source in one.sources)
 
 
 _LISTED, _TRACED = 0.6, 0.9
@@ -78,7 +94,7 @@ def report(
     Raises:
         TargetError: a target has none of the forms that name a service, an endpoint or a chain.
     """
-    node = as_snapshot(dump).with_pods(pods)
+    node = as_snapshot(dump, listed=True).with_pods(pods)
     found = services(node, progress=part_of(progress, 0.0, _LISTED))
     wanted = list(targets) or list(dict.fromkeys((*_failing(found), *_odd(found))))
     shown = wanted if targets else wanted[:MOST_ODD]
@@ -90,9 +106,23 @@ def report(
 
 def report_of(found: ServicesResult, answers: tuple[Answer, ...]) -> ReportResult:
     """Return the report of answers that are there already."""
-    dumps = found.snapshot.dumps if found.snapshot else ()
-    digests = tuple(hashlib.sha256(bytes(dump)).hexdigest() for dump in dumps)
-    return ReportResult(dumps, digests, found, answers, odd=False, left_out=0)
+    return ReportResult(tuple(_read(found)), found, answers, odd=False, left_out=0)
+
+
+def _read(found: ServicesResult) -> Iterator[ReadFrom]:
+    """Yield what the rules of a node were read from: each dump, then listings of nft that tell of services."""
+    node = found.snapshot
+    for dump in node.dumps if node else ():
+        yield _read_from(bytes(dump), (dump,))
+    listed = tuple(one.dump for one in found.answers if not isinstance(one.dump, Dump))
+    for piece in node.evidence if node and listed else ():
+        if piece.kind == "nft" and piece.namespace is None and not piece.says_nothing:
+            own = piece.source.data[piece.section.start : piece.section.end]
+            yield _read_from(own, tuple(one for one in listed if piece.source.name in one.source.split(", ")))
+
+
+def _read_from(text: bytes, sources: tuple[RuleSource, ...]) -> ReadFrom:
+    return ReadFrom(sources, text, hashlib.sha256(text).hexdigest())
 
 
 def _failing(found: ServicesResult) -> Iterator[str]:

@@ -266,7 +266,7 @@ def _services(
     progress("reading services", 0.0)
     rules = DispatchingRules(dump)
     found = service_ports(rules, Naming(dump, names))
-    wanted, missed = _chosen(found, asked)
+    wanted, missed = _chosen(found, asked, "dump")
     others = tuple(published_ports(dump)) if asked.published else ()
     notes = tuple(_notes(node, rules, found))
     evidence = evidence_of(node, dump.family, asked.beside)
@@ -287,13 +287,16 @@ def _services(
     return _failing(result) if asked.failing else result
 
 
-def _chosen(found: list[ServicePort], asked: _Wanted) -> tuple[list[ServicePort], list[Item]]:
-    """Return the service ports that are asked for, in their order, and what none of them has."""
+def _chosen(found: list[ServicePort], asked: _Wanted, there: str) -> tuple[list[ServicePort], list[Item]]:
+    """Return the service ports that are asked for, in their order, and what none of them has.
+
+    `there` is what they were read from: `dump` or `listing`.
+    """
     wanted = list(filter(asked.includes, found))
-    missed = list(_absent_namespace(found, asked.namespace))
+    missed = list(_absent_namespace(found, asked.namespace, there))
     if asked.endpoint is not None:
         led = list(_leading_to(found, asked.endpoint))
-        missed += [] if led else [remark("endpoint-absent", typed=asked.endpoint)]
+        missed += [] if led else [remark("endpoint-absent", typed=asked.endpoint, there=there)]
         wanted = [service_port for service_port in wanted if service_port in led]
     wanted.sort(key=SORTS[asked.sort])
     return wanted, missed
@@ -305,7 +308,7 @@ def _listed(node: Snapshot, listing: NftListing, asked: _Wanted, progress: Progr
 
     progress("reading services", 0.0)
     found = ports_in(listing)
-    wanted, missed = _chosen(found, asked)
+    wanted, missed = _chosen(found, asked, "listing")
     evidence = evidence_of(node, listing.family, asked.beside)
     reached = reached_at(listing, stepwise(wanted, FOLLOWING, progress, _READ, 1.0), evidence)
     ports = tuple(wanted)
@@ -369,14 +372,14 @@ def _leading_to(found: list[ServicePort], endpoint: str) -> Iterator[ServicePort
             yield service_port
 
 
-def _absent_namespace(found: list[ServicePort], asked: str | None) -> Iterator[Item]:
+def _absent_namespace(found: list[ServicePort], asked: str | None, there: str) -> Iterator[Item]:
     """Yield that no service has the namespace that is asked for, which may be one that looks like it."""
     known = {service_port.service.namespace for service_port in found}
     if asked is None or asked in known:
         return
     nameless = sum(not service_port.service.text for service_port in found)
     names = near_names(asked, sorted(known - {""}))
-    yield remark("namespace-absent", typed=asked, names=names, count=nameless)
+    yield remark("namespace-absent", typed=asked, names=names, count=nameless, there=there)
 
 
 def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) -> Iterator[Item]:

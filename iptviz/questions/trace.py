@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.compare.ports.differences import PortChanges
+    from iptviz.kube.nftables.pinned import Pinned
     from iptviz.kube.observed import Observation
     from iptviz.node.listing import NftListing, RuleSource
     from iptviz.paths.model import FrontendPaths
@@ -43,7 +44,8 @@ class TraceResult(NamedTuple):
     and the older dump `since` where that is not None. `others` are the answers of other dumps of the node
     that have the target, too: `dump` may be a listing of nft. `paths` has, for each trace, what really becomes of
     connections, in all tables, by kinds of clients; `evidence` is what was known of the node for that. `changes`
-    are what differs of the services since `since`.
+    are what differs of the services since `since`. `pinned` has, for each trace in a listing of nft, the clients
+    that stay with an endpoint.
     """
 
     dump: RuleSource
@@ -59,6 +61,7 @@ class TraceResult(NamedTuple):
     paths: tuple[FrontendPaths, ...] = ()
     evidence: Evidence | None = None
     changes: PortChanges | None = None
+    pinned: tuple[tuple[Pinned, ...], ...] = ()
 
     @property
     def answers(self) -> tuple[TraceResult, ...]:
@@ -182,8 +185,8 @@ def _traced_in(listing: NftListing, target: str) -> TraceResult:
     """Return what a listing of nft says."""
     from iptviz.questions.native_trace import traced_in  # most sources are dumps
 
-    found, services, siblings, notes = traced_in(listing, target)
-    return TraceResult(listing, target, services, found.wanted, siblings, _said_once(notes))
+    found, services, siblings, pinned, notes = traced_in(listing, target)
+    return TraceResult(listing, target, services, found.wanted, siblings, _said_once(notes), pinned=pinned)
 
 
 def _pod_asked_for(node: Snapshot, target: str, candidates: Sequence[Candidate]) -> AskedPod | None:

@@ -136,8 +136,11 @@ def _titled(columns: Columns, place: int) -> str:
 
 
 def _listed_rows(table: Table, places: Sequence[int]) -> list[Any]:
-    """Return for the page's script some cells of each row, whether all is well with it, and its chain."""
-    return [[[row.cells[place].text for place in places], row.mood, row.cells[0].chain] for row in table.rows]
+    """Return for the page's script some cells of each row, whether all is well with it, its table and chain."""
+    return [
+        [[row.cells[place].text for place in places], row.mood, row.cells[0].table, row.cells[0].chain]
+        for row in table.rows
+    ]
 
 
 def _part(name: str) -> str:

@@ -170,12 +170,10 @@ class NftRules:
     def bases(self) -> tuple[BaseChain, ...]:
         """The chains that hooks lead to, in the order of the listing; those of devices are not among them."""
         found = [
-            (table_name(table), chain.name, chain.base)
+            (table_name(table), chain.name, base)
             for table in self._own
-            for chain in table.chains.values()
-            if chain.base is not None
-            and chain.base.hook in _HOOKS
-            and (table.family, table.name, chain.name) not in self._elsewhere
+            for chain, base in table.bases
+            if base.hook in _HOOKS and (table.family, table.name, chain.name) not in self._elsewhere
         ]
         return tuple(
             BaseChain(table, name, base.type, base.hook.upper(), base.priority or 0, place)
@@ -187,7 +185,7 @@ class NftRules:
 
     @cached_property
     def _counts(self) -> int:
-        return sum(len(_COUNTING.findall(text)) for text in self._texts())
+        return sum(len(_COUNTING.findall(text)) for text in self._texts("inc"))
 
     @cached_property
     def wants_tracking(self) -> bool:
@@ -197,7 +195,10 @@ class NftRules:
     @cached_property
     def asks_ttl(self) -> bool:
         """Whether some rule asks for the time to live, or changes it."""
-        return any(_ABOUT_TTL.search(text) for text in self._texts())
+        return any(_ABOUT_TTL.search(text) for text in self._texts("ttl", "hoplimit"))
 
-    def _texts(self) -> Iterator[str]:
-        return (rule.text for table in self._own for chain in table.chains.values() for rule in chain.rules)
+    def _texts(self, *words: str) -> Iterator[str]:
+        """Yield the rules of chains in which one of some words stands, or all."""
+        chains = (chain for table in self._own for chain in table.chains.values())
+        named = (chain for chain in chains if not words or any(map(chain.may_say, words)))
+        return (rule.text for chain in named for rule in chain.rules)

@@ -17,6 +17,7 @@ from iptviz.view.labels import (
     frontend_label,
     masquerade_label,
     outcome_balance,
+    pinned_label,
 )
 from iptviz.view.numbers import percent, seconds
 from iptviz.view.text import printable
@@ -45,7 +46,7 @@ def _chooser(service: ServiceTrace) -> str:
 
 
 def trace_facts(
-    result: TraceResult, place: int, cases: list[OutcomeCase], ways: Ways | None
+    result: TraceResult, place: int, cases: list[OutcomeCase], ways: Ways | None, *, fold: bool
 ) -> Iterator[Fact]:
     """Yield what is to be said below the tree of one frontend, the `place`-th of the answer, with its ways."""
     service = result.services[place]
@@ -64,6 +65,8 @@ def trace_facts(
         span = seconds(service.affinity_seconds)
         stays = f"a client stays with its endpoint for {span}; shares are for new clients"
         yield Fact("Affinity", stays, kind="affinity")
+    if result.pinned and (pinned := result.pinned[place]):
+        yield Fact("Affinity", pinned_label(pinned, fold=fold), kind="affinity")
     if observed := result.observed[place] if result.observed else ():
         from iptviz.view.observed import observed_facts  # most dumps have no counters
 

@@ -6,6 +6,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal
 
+from iptviz.dump.model import Dump
 from iptviz.engine.chance import CERTAIN, NEVER, total
 from iptviz.engine.effects import UNKNOWN
 from iptviz.kube.families import DISPATCHERS
@@ -157,11 +158,14 @@ def ways_at(answer: TraceResult, place: int) -> Ways:
 
 def _lacking(answer: TraceResult, place: int) -> tuple[str, ...]:
     """Return the chains on a frontend's way whose rules a dump that is not whole lacks."""
+    traced = answer.services[place]
+    if not isinstance(answer.dump, Dump):
+        return tuple(dict.fromkeys(traced.broken.missing.values()))
     if answer.complete:
         return ()
     from iptviz.kube.frontend_answer import answer_of_trace  # few dumps are cut
 
-    return answer_of_trace(answer.services[place], complete=False).unseen
+    return answer_of_trace(traced, complete=False).unseen
 
 
 def fates_of(entry: ClientPaths, ways: Ways) -> list[Fate]:

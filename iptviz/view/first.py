@@ -16,6 +16,7 @@ from iptviz.view.labels import (
     OPEN_QUESTIONS,
     frontend_label,
     frontends_label,
+    here,
     service_label,
     services_label,
     some_of,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 _MOST_PARTS = 3
 """Of more groups of clients and frontends it is not told in one line who gets which share."""
 
-_INCOMPLETE = "the dump is incomplete: see the notes"
+_INCOMPLETE = "is incomplete: see the notes"
 
 _LEAST = 2
 """So many lines follow what was asked for."""
@@ -72,7 +73,8 @@ def first_lines(
 
     def facts() -> tuple[Fact, ...]:
         told = map(names.fact, said) if len(said) <= _LEAST else short.facts()
-        warnings = {_INCOMPLETE: not complete, OPEN_QUESTIONS: left_open}
+        read = f"the {here(groups[0].answer.dump).removeprefix('this ')}"
+        warnings = {f"{read} {_INCOMPLETE}": not complete, OPEN_QUESTIONS: left_open}
         lacking = (Fact("WARNING", text, "bad", "about") for text, holds in warnings.items() if holds)
         return (*told, *verdicts, *lacking)
 

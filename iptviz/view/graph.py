@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from iptviz.view.blocks import Figure, Heading, Notes, Table, Tree, View, later
 from iptviz.view.graph_folding import shown_graph
-from iptviz.view.labels import dump_label
+from iptviz.view.labels import dump_label, line_label
 from iptviz.view.nodes import Columns, Fold, TableRow, TextNode, texts
 from iptviz.view.picture import Box, Link, Picture, chain_id
 from iptviz.view.rules import quoted_rules
@@ -15,8 +15,9 @@ from iptviz.view.text import note_line, printable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.dump.rule import Rule
-    from iptviz.questions.graph import GraphResult, Place
+    from iptviz.questions.drawn import Place
+    from iptviz.questions.graph import GraphResult
+    from iptviz.rules.form import Place as Leading
     from iptviz.view.graph_folding import GraphLink, GraphNode, ShownGraph
     from iptviz.view.nodes import Node
 
@@ -102,8 +103,8 @@ def _id(place: Place) -> str:
     return chain_id(place[1], place[0])
 
 
-def _hovered(rules: tuple[Rule, ...]) -> Iterator[str]:
+def _hovered(rules: tuple[Leading, ...]) -> Iterator[str]:
     """Yield the first rules of a link as they stand, and how many more there are."""
-    yield from (f"line {rule.line}: {printable(rule.text)}" for rule in rules[:_HOVERED])
+    yield from (f"{line_label(rule)}: {printable(rule.text)}" for rule in rules[:_HOVERED])
     if len(rules) > _HOVERED:
         yield f"and {len(rules) - _HOVERED} more"

@@ -5,21 +5,23 @@ from __future__ import annotations
 import re
 from collections import Counter
 from heapq import nsmallest
-from operator import attrgetter
 from typing import TYPE_CHECKING, Literal
 
+from iptviz.dump.rule import Rule
 from iptviz.intake.remark import remark
-from iptviz.kube.families import CLUSTER_CHAIN, ENDPOINT_CHAIN, family_of
-from iptviz.kube.names import suffix_of
-from iptviz.kube.naming import Naming
+from iptviz.kube.families import family_of
 from iptviz.records import NamedTuple
-from iptviz.view.labels import note_texts
+from iptviz.rules.leading import goes_for_good
+from iptviz.view.graph_services import services_of
+from iptviz.view.labels import here, line_label, note_texts
 from iptviz.view.numbers import counted
 from iptviz.view.text import printable
 
 if TYPE_CHECKING:
-    from iptviz.dump.rule import Rule
-    from iptviz.questions.graph import ChainNode, GraphResult, Jump, Place
+    from iptviz.node.listing import RuleSource
+    from iptviz.questions.drawn import ChainNode, Jump, Place
+    from iptviz.questions.graph import GraphResult
+    from iptviz.rules.form import Place as Leading
 
 MOST_SERVICES = 12
 """More services than this are one node."""
@@ -32,6 +34,9 @@ MOST_NODES = 120
 
 _MOST_NAMED = 3
 """Lines of so many rules are named; of the others it is told how many they are."""
+
+_ALL = "all services"
+"""The node of all services, where they are too many; no chain has that name."""
 
 _STEM = re.compile(r"(.*[-_])[A-Za-z0-9+]*[A-Z0-9][A-Za-z0-9+]*|(.*[-_]).{8,}")
 
@@ -54,22 +59,31 @@ class GraphLink(NamedTuple):
 
     tail: Place
     head: Place
-    rules: tuple[Rule, ...]
+    rules: tuple[Leading, ...]
 
     @property
     def kind(self) -> str:
         """Whether they call the other chain, or go there for good."""
-        return "goto" if all(rule.target and rule.target.goto for rule in self.rules) else "jump"
+        return "goto" if all(map(goes_for_good, self.rules)) else "jump"
 
     @property
     def text(self) -> str:
         """How many rules they are, and where."""
-        first = nsmallest(_MOST_NAMED, self.rules, key=attrgetter("start"))
-        lines = [str(rule.line) for rule in first]
         if len(self.rules) == 1:
-            return f"line {lines[0]}"
+            return line_label(self.rules[0], self.tail[1])
+        first = nsmallest(_MOST_NAMED, self.rules, key=_order)
+        lines = [str(rule.line) for rule in first if rule.line]
+        of_maps = all(getattr(rule, "element", None) is not None for rule in self.rules)
+        what = counted(len(self.rules), "element" if of_maps else "rule")
+        if not lines:
+            return what
         more = [] if len(self.rules) == len(first) else ["..."]
-        return f"{counted(len(self.rules), 'rule')}: lines {', '.join([*lines, *more])}"
+        return f"{what}: lines {', '.join([*lines, *more])}"
+
+
+def _order(rule: Leading) -> int:
+    """Return what comes earlier for what stands earlier: of a dump it takes time to tell the line of a rule."""
+    return rule.start if isinstance(rule, Rule) else rule.line
 
 
 class ShownGraph(NamedTuple):
@@ -86,23 +100,26 @@ def shown_graph(result: GraphResult, *, fold: bool = True) -> ShownGraph:
     chains: list[ChainNode] = []
     alone: list[ChainNode] = []
     for chain in result.chains:
-        if chain.place in joined or (chain.policy and (chain.rules or chain.policy != "ACCEPT")):
+        if chain.place in joined or (chain.policy and (chain.rules or chain.policy.upper() != "ACCEPT")):
             chains.append(chain)
         elif chain.policy is None and not _is_canary(chain):
             alone.append(chain)
     groups = _Groups(result, chains) if fold else None
     homes = groups.homes if groups else {chain.place: chain.place for chain in chains}
     nodes = {homes[chain.place]: chain for chain in reversed(chains)}
-    drawn = [_node(home, chain, groups) for home, chain in reversed(nodes.items())]
+    drawn = [_node(home, chain, groups, result.dump) for home, chain in reversed(nodes.items())]
     links = _links(result.jumps, homes)
     notes = [*result.notes]
     if fold and len(drawn) > MOST_NODES:
         drawn, links, left_out = _nearest(drawn, links)
         notes.append(remark("nodes-left-out", count=left_out))
+    there = here(result.dump).removeprefix("this ")
     for empty in (True, False):
         names = tuple(f"{chain.table} {chain.chain}" for chain in alone if empty is not bool(chain.rules))
         if names:
-            notes.append(remark("chains-alone", chains=names, empty=empty, complete=result.dump.complete))
+            notes.append(
+                remark("chains-alone", chains=names, empty=empty, complete=result.dump.complete, there=there)
+            )
     return ShownGraph(tuple(drawn), tuple(links), note_texts(notes))
 
 
@@ -116,26 +133,14 @@ class _Groups:
     """Which chains are folded into one node: `homes` has the node that each is drawn in."""
 
     def __init__(self, result: GraphResult, chains: list[ChainNode]) -> None:
-        self._naming = Naming(result.dump)
+        self._of = services_of(result.dump)
         self._focus = result.focus
-        self._services = self._of_services(result.jumps, chains)
+        self._services = self._of.of(result.jumps, chains)
         self.counts = Counter(self._services.values())
         self.many = len(self.counts) > MOST_SERVICES
         self._stems = Counter(stem for chain in chains if (stem := self._stem(chain)))
         self.homes = {chain.place: self._home(chain) for chain in chains}
         self._sizes = Counter(self.homes.values())
-
-    def _of_services(self, jumps: tuple[Jump, ...], chains: list[ChainNode]) -> dict[Place, str]:
-        """Return the hash of the service that a chain belongs to; endpoints belong to who leads there."""
-        found = {
-            chain.place: suffix
-            for chain in chains
-            if chain.table == "nat" and (suffix := suffix_of(chain.chain))
-        }
-        for jump in jumps:
-            if jump.head[1].startswith(ENDPOINT_CHAIN) and jump.tail in found:
-                found[jump.head] = found[jump.tail]
-        return found
 
     def _stem(self, chain: ChainNode) -> str | None:
         if chain.place in self._services or chain.policy is not None:
@@ -147,7 +152,7 @@ class _Groups:
         """Return the node that a chain is drawn in."""
         suffix = self._services.get(chain.place)
         if self.many and suffix is not None and chain.chain != self._focus:
-            return chain.table, "services"
+            return chain.table, _ALL
         if chain.chain == self._focus:
             return chain.place
         if suffix is not None:
@@ -162,31 +167,32 @@ class _Groups:
         if home == chain.place:
             return None
         size = counted(self._sizes[home], "chain")
-        if home[1] == "services":
+        if home[1] == _ALL:
             return (
                 f"{counted(len(self.counts), 'service port')}",
-                f"{size} of {CLUSTER_CHAIN}, {ENDPOINT_CHAIN} and the like",
+                f"{size} of {self._of.kinds} and the like",
             )
         suffix = self._services.get(chain.place)
         if suffix is not None:
-            name = self._naming.name_of(CLUSTER_CHAIN + suffix)
-            return printable(name.text or f"service {suffix}"), size
+            return printable(self._of.name(suffix) or f"service {suffix}"), size
         return printable(f"{(self._stem(chain) or '')}..."), size
 
 
-def _node(home: Place, chain: ChainNode, groups: _Groups | None) -> GraphNode:
+def _node(home: Place, chain: ChainNode, groups: _Groups | None, source: RuleSource) -> GraphNode:
     folded = groups.lines(home, chain) if groups else None
     if folded is not None:
         return GraphNode(home, "service" if home[1].startswith("service ") else "fold", folded)
     name = printable(f"{chain.table} {chain.chain}")
     if not chain.present:
-        return GraphNode(home, "missing", (name, "not in this dump"))
+        return GraphNode(home, "missing", (name, f"not in {here(source)}"))
     policy = (printable(f"policy {chain.policy}"),) if chain.policy else ()
+    if chain.hook is not None:
+        policy = (printable(chain.hook.text), *policy)
     return GraphNode(home, "hook" if chain.policy else "chain", (name, *policy, counted(chain.rules, "rule")))
 
 
 def _links(jumps: tuple[Jump, ...], homes: dict[Place, Place]) -> list[GraphLink]:
-    found: dict[tuple[Place, Place], list[Rule]] = {}
+    found: dict[tuple[Place, Place], list[Leading]] = {}
     for jump in jumps:
         tail, head = homes[jump.tail], homes[jump.head]
         if tail != head or jump.tail == jump.head:

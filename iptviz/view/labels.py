@@ -11,6 +11,7 @@ from iptviz.engine.condition import clauses
 from iptviz.intake.plain import DumpForm
 from iptviz.kube.balance import Balance, balance_of
 from iptviz.kube.comments import way_of_comment
+from iptviz.kube.families import PROXY_TABLES
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.outcome import lacking_share
 from iptviz.kube.unled import is_endpoint_alone
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Item
     from iptviz.engine.condition import When
     from iptviz.kube.frontends import Frontend
+    from iptviz.kube.nftables.pinned import Pinned
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Masquerade
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.listing import RuleSource
@@ -49,10 +51,6 @@ _ENOUGH_BITS = 128
 
 NOT_PRINTED = "shares not printed"
 """What is said of endpoints where the dump does not show by what chance each is chosen."""
-
-ABSENT = "no service matches it in this dump"
-"""What is said of a target that is not there."""
-
 
 OPEN_QUESTIONS = "conditions left open (see the notes)"
 """What an answer depends on where there were too many cases; the dump lacks nothing then."""
@@ -115,6 +113,13 @@ def short_dump_label(dump: RuleSource) -> str:
     """Return which of a node's dumps it is, its number, family and backend; of a listing of nft its family."""
     number = "nft:" if dump.number is None else f"{dump.number}:"
     return " ".join(filter(None, (number, dump.family, dump.backend if dump.number is not None else None)))
+
+
+def here(source: RuleSource) -> str:
+    """Return what was read, as sentences call it: `this dump`, or `this listing` of nft."""
+    from iptviz.dump.model import Dump
+
+    return "this dump" if isinstance(source, Dump) else "this listing"
 
 
 def other_dump_label(dump: RuleSource) -> str:
@@ -206,6 +211,9 @@ def raw_label(endpoint: Endpoint) -> str:
     """Say how the share comes about: the rule's own chance, of what is left when it is asked."""
     if times(endpoint.chance, endpoint.before) != endpoint.share:
         return "by several paths"
+    if endpoint.drawn is not None and endpoint.drawn != CERTAIN:
+        reached = endpoint.share / endpoint.drawn
+        return f"{endpoint.drawn} (numgen)" + ("" if reached == CERTAIN else f" of {percent(reached)}")
     if endpoint.chance == CERTAIN:
         return "all connections" if endpoint.before == CERTAIN else f"rest ({percent(endpoint.before)})"
     left = "" if endpoint.before == CERTAIN else f" of remaining {percent(endpoint.before)}"
@@ -229,15 +237,25 @@ def pod_label(node: Snapshot | None, address: str, port: int | None) -> str:
     return f" {pod}" if pod else ""
 
 
-def line_label(rule: Place) -> str:
-    """Return where a rule stands."""
-    return f"line {rule.line}"
+def line_label(rule: Place, *within: str) -> str:
+    """Return where a rule stands; without a line its chain, where that is not told already, and its number."""
+    return lines_label((rule,), *within)
 
 
-def lines_label(rules: Sequence[Place]) -> str:
-    """Return where rules stand, each line once."""
-    lines = dict.fromkeys(str(rule.line) for rule in rules)
-    return f"line{'s' if len(lines) > 1 else ''} {', '.join(lines)}"
+def lines_label(rules: Sequence[Place], *within: str) -> str:
+    """Return where rules stand, each line once; of JSON, which has no lines, their chains and numbers.
+
+    `within` are chains that are told already.
+    """
+    lines = list(dict.fromkeys(str(rule.line) for rule in rules if rule.line))
+    numbers = list(dict.fromkeys(_number_label(rule, within) for rule in rules if not rule.line))
+    texts = (f"{name}{'s' if len(some) > 1 else ''} {', '.join(some)}"
+             for name, some in (("line", lines), ("rule", numbers)) if some)  # fmt: skip
+    return printable(", ".join(texts))
+
+
+def _number_label(rule: Place, within: Collection[str]) -> str:
+    return f"{rule.number}" if rule.chain in within else f"{rule.number} of {rule.chain}"
 
 
 def mark_label(mark: Masquerade) -> str:
@@ -280,7 +298,9 @@ def leftover_label(outcome: FrontendOutcome, *, complete: bool) -> str:
     if takers:
         return "taken by " + ", ".join(map(line_label, takers))
     if outcome.hops and not complete:
-        return printable(f"unknown (this incomplete dump may lack rules of {outcome.hops[-1].chain})")
+        hop = outcome.hops[-1]
+        there = "listing" if hop.via.table.name in PROXY_TABLES else "dump"
+        return printable(f"unknown (this incomplete {there} may lack rules of {hop.chain})")
     return "no endpoint, not DNATed"
 
 
@@ -369,6 +389,20 @@ def masquerade_label(outcome: FrontendOutcome) -> str:
     if not outcome.masquerade:
         return "none by kube-proxy's chains"
     return ", or ".join(map(when_label, outcome.masquerade))
+
+
+def pinned_label(pinned: Sequence[Pinned], *, fold: bool) -> str:
+    """Say which clients stayed with which endpoints when they were listed; folded, the first of them."""
+    from iptviz.rules.native.rule_words import duration  # dumps know of no such clients
+
+    shown = pinned[:_MOST_NAMED] if fold and len(pinned) > _MOST_NAMED + 1 else pinned
+    texts = [
+        f"{one.client} -> {one.endpoint}"
+        + (f" (expires in {duration(one.expires // 1000 * 1000)})" if one.expires is not None else "")
+        for one in shown
+    ]
+    more = [f"{len(pinned) - len(shown):,} more (--all)"] if len(shown) < len(pinned) else []
+    return printable(f"{counted(len(pinned), 'client')} pinned when listed: {', '.join([*texts, *more])}")
 
 
 def folded_ends_label(shares: list[Fraction], outcome: FrontendOutcome) -> str:

@@ -74,7 +74,7 @@ LEGEND = {
     "uneven": "double red border: not its fair share",
     "failing": "thick red border: not all clients get through",
     "unsure": "amber hexagon: under a condition, or up to a program",
-    "missing": "dashed grey: not in this dump",
+    "missing": "dashed grey: not in what was read",
 }
 """What a kind of box or link means; each has a shape or a line of its own, not a colour alone."""
 

@@ -15,6 +15,7 @@ from iptviz.view.labels import (
     result_of,
     share_text,
 )
+from iptviz.view.trace_jumps import home_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -91,9 +92,9 @@ class SharesByCase:
 
 
 def by_chain(outcomes: tuple[FrontendOutcome, ...]) -> dict[str, list[Endpoint]]:
-    """Return the endpoints of all outcomes by their chain, in the order in which they are met."""
+    """Return the endpoints of all outcomes by their homes, in the order in which they are met."""
     chains: dict[str, list[Endpoint]] = {}
     for outcome in outcomes:
         for endpoint in outcome.endpoints:
-            chains.setdefault(endpoint.rule.chain, []).append(endpoint)
+            chains.setdefault(home_of(endpoint), []).append(endpoint)
     return chains

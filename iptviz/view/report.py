@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from iptviz.dump.model import Dump
 from iptviz.errors import OutputError
+from iptviz.node.listing import NftListing, rule_counts
 from iptviz.paths.fares import fails_unduly
 from iptviz.questions.check import CheckResult
-from iptviz.questions.report import ReportResult, report_of
+from iptviz.questions.report import ReadFrom, ReportResult, report_of
+from iptviz.questions.service_sources import service_sources
 from iptviz.questions.services import ServicesResult, services
 from iptviz.questions.trace import TraceResult
 from iptviz.questions.wanted import INFO
@@ -27,22 +30,21 @@ from iptviz.view.blocks import (
 )
 from iptviz.view.chain_browser import browsed, chosen_chains
 from iptviz.view.check import check_facts, check_notes, findings_table, found_text, severities_text
-from iptviz.view.labels import note_texts, short_dump_label
+from iptviz.view.labels import here, note_texts, short_dump_label
 from iptviz.view.numbers import counted
 from iptviz.view.reached import cause_facts
 from iptviz.view.registry import view_of
 from iptviz.view.services import SERVICES, services_table, services_view
 from iptviz.view.text import printable
 
-_NOT_VISIBLE = (
-    "conntrack entries, endpoint health, routes, addresses, ipsets, recent lists, sysctls (route_localnet, "
-    "rp_filter, ip_forward, bridge-nf-call-iptables)"
-)
+_ONLY_WHOLE = " (of listings of nft, only whether their tables are whole was checked)"
+_SETTINGS = "sysctls (route_localnet, rp_filter, ip_forward, bridge-nf-call-iptables)"
+_NOT_IN_NFT = f"conntrack entries, endpoint health, routes, addresses, {_SETTINGS}"
+_NOT_IN_DUMPS = f"conntrack entries, endpoint health, routes, addresses, ipsets, recent lists, {_SETTINGS}"
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from iptviz.dump.model import Dump
     from iptviz.node.snapshot import Snapshot
 
     Chains = tuple[dict[str, dict[str, Any]], str]
@@ -52,13 +54,14 @@ def page_view(result: Any, *, fold: bool = True) -> View:
     """Return the view of any answer about a dump: that of a report on the dump, which holds this answer alone.
 
     Raises:
-        OutputError: it is a check of listings of nft alone, of which there is no report.
+        OutputError: it is a check of listings of nft without kube-proxy's table, of which there is no report.
     """
     if isinstance(result, ServicesResult):
         result = report_of(result, ())
     elif isinstance(result, CheckResult):
-        if not result.dumps:
-            raise OutputError("no page of a listing of nft alone is made", hint="use -f markdown")
+        if not (result.dumps or (result.snapshot and service_sources(result.snapshot, None))):
+            what = "no page is made of a listing of nft without kube-proxy's table"
+            raise OutputError(what, hint="use -f markdown")
         checked = report_of(services(node_of(result)), ())._replace(checked=result)
         return report_view(checked, fold=fold, asked="check")
     elif not isinstance(result, ReportResult):
@@ -82,7 +85,7 @@ def report_view(result: ReportResult, *, fold: bool = True, asked: str = "report
             Notes(later(lambda: () if of_check else _notes(result))),
             *([Answers(_asked(result), answers)] if result.odd or answers else []),
             _listing(result.services, fold=fold),
-            ChainBrowser(later(lambda: _chains(result.dump, answers))),
+            ChainBrowser(later(lambda: _chains(result, answers))),
             *_files(result),
         ),
     )
@@ -110,7 +113,8 @@ def _findings(result: ReportResult) -> Iterator[Findings]:
         heading = (
             f"Findings: {len(checked.findings):,}" if checked.findings else f"{found[0].upper()}{found[1:]}"
         )
-        yield Findings(heading, findings_table(checked), checked.to_dict)
+        only = "" if checked.dumps or checked.ports else _ONLY_WHOLE
+        yield Findings(f"{heading}{only}", findings_table(checked), checked.to_dict)
 
 
 def node_of(result: Any) -> Snapshot | Dump:
@@ -120,16 +124,35 @@ def node_of(result: Any) -> Snapshot | Dump:
 
 
 def _files(result: ReportResult) -> Iterator[File]:
-    """Yield what the dumps were read from, each once."""
-    texts = dict.fromkeys(map(bytes, result.dumps))
-    for number, text in enumerate(texts, 1):
-        yield File(f"dump-{number}.rules" if len(texts) > 1 else "dump.rules", lambda text=text: text)  # type: ignore[misc]
+    """Yield what the rules were read from, each once."""
+    for stem, is_dump in (("dump", True), ("ruleset", False)):
+        texts = dict.fromkeys(one.text for one in result.read if _is_of_dump(one) is is_dump)
+        for number, text in enumerate(texts, 1):
+            ending = "rules" if is_dump else "json" if text.lstrip().startswith(b"{") else "nft"
+            name = f"{stem}-{number}.{ending}" if len(texts) > 1 else f"{stem}.{ending}"
+            yield File(name, lambda text=text: text)  # type: ignore[misc]
 
 
-def _chains(dump: Dump, answers: tuple[View, ...]) -> Chains:
-    chosen, left_out = chosen_chains(dump, {place for answer in answers for place in answer.met()})
-    chains = {table.name: browsed(table, chosen.get(table.name)) for table in dump.tables.values()}
-    return chains, left_out
+def _is_of_dump(read: ReadFrom) -> bool:
+    return any(isinstance(source, Dump) for source in read.sources)
+
+
+def _chains(result: ReportResult, answers: tuple[View, ...]) -> Chains:
+    """Return the chains of the dump that is obviously meant, and of listings of nft that tell of services."""
+    met = {place for answer in answers for place in answer.met()}
+    first = next((source for source in result.sources if isinstance(source, Dump)), None)
+    chains: dict[str, dict[str, Any]] = {}
+    left_out = ""
+    if first is not None:
+        chosen, left_out = chosen_chains(first, met)
+        chains = {table.name: browsed(table, chosen.get(table.name)) for table in first.tables.values()}
+    listings = [source for source in result.sources if isinstance(source, NftListing)]
+    if not listings:
+        return chains, left_out
+    from iptviz.view.native_browser import browsed_listings  # few nodes have listings
+
+    of_nft, left_out_there = browsed_listings(listings, met)
+    return chains | of_nft, " ".join(filter(None, (left_out, left_out_there)))
 
 
 def _head(result: ReportResult, of_check: CheckResult | None) -> Iterator[Fact]:
@@ -147,9 +170,12 @@ def _head(result: ReportResult, of_check: CheckResult | None) -> Iterator[Fact]:
         yield from (fact._replace(mood="") for fact in check_facts(of_check))
     elif looked_at := _looked_at(result.services):
         yield Fact("Checked", looked_at)
-    if len(result.dumps) == 1:
-        yield from _about(result.dump, result.digests[0], of_check)
-    yield Fact("Not visible in an iptables dump", _NOT_VISIBLE)
+    if len(result.read) == 1:
+        yield from _about(result.read[0], of_check)
+    if any(map(_is_of_dump, result.read)):
+        yield Fact("Not visible in an iptables dump", _NOT_IN_DUMPS)
+    else:
+        yield Fact("Not visible in a listing of nft", _NOT_IN_NFT)
 
 
 def _looked_at(services: ServicesResult) -> str:
@@ -169,25 +195,34 @@ def _looked_at(services: ServicesResult) -> str:
 
 
 def _abouts(result: ReportResult, of_check: CheckResult | None) -> Iterator[Heading | Facts]:
-    """Yield what each of several dumps was read from, below a heading."""
-    if len(result.dumps) > 1:
-        for dump, digest in zip(result.dumps, result.digests, strict=True):
-            facts = tuple(_about(dump, digest, of_check))
-            yield Heading(f"Dump {short_dump_label(dump)}", level=3)
+    """Yield what each of several dumps or listings was read from, below a heading."""
+    if len(result.read) > 1:
+        for read in result.read:
+            facts = tuple(_about(read, of_check))
+            first = read.sources[0] if read.sources else None
+            named = f"Dump {short_dump_label(first)}" if isinstance(first, Dump) else "Listing of nft"
+            yield Heading(named, level=3)
             yield Facts(later(lambda facts=facts: facts))
 
 
-def _about(dump: Dump, digest: str, of_check: CheckResult | None) -> Iterator[Fact]:
-    tables = ", ".join(f"{name} ({table.rule_count:,})" for name, table in dump.tables.items())
-    yield Fact("Source", printable(dump.source))
-    yield Fact("SHA-256", digest)
-    yield Fact("Written by", printable(dump.tool or "unknown (no header)"))
-    yield Fact("Saved", printable(dump.time or "unknown"))
-    yield Fact("Family", dump.family)
+def _about(read: ReadFrom, of_check: CheckResult | None) -> Iterator[Fact]:
+    if not read.sources:
+        yield Fact("Tables", "none that tells of services")
+        yield Fact("SHA-256", read.digest)
+        return
+    first = read.sources[0]
+    counts = {name: count for source in read.sources for name, count in rule_counts(source).items()}
+    tables = ", ".join(f"{name} ({count:,})" for name, count in counts.items())
+    yield Fact("Source", printable(first.source))
+    yield Fact("SHA-256", read.digest)
+    yield Fact("Written by", printable(first.tool or "unknown (no header)"))
+    if isinstance(first, Dump):
+        yield Fact("Saved", printable(first.time or "unknown"))
+    yield Fact("Family", ", ".join(source.family for source in read.sources))
     yield Fact("Tables", printable(tables) + " rules")
     yield (
         Fact("Complete", "yes")
-        if dump.complete
+        if all(source.complete for source in read.sources)
         else Fact("Complete", "NO (see the findings)" if of_check else "NO (see the notes)", "bad")
     )
 
@@ -197,7 +232,8 @@ def _asked(result: ReportResult) -> str:
     if not result.odd:
         return _requested(result)
     if not result.services.forms:
-        return "No service in this dump" + ("" if result.dump.complete else ", which is incomplete")
+        incomplete = "" if result.dump.complete else ", which is incomplete"
+        return f"No service in {here(result.dump)}{incomplete}"
     count = len(result.answers) + result.left_out
     if not count:
         return _none_suspicious(result.services, result.checked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from iptviz.view.numbers import counted
@@ -24,14 +25,23 @@ def rule_lines(result: TraceResult, *, fold: bool) -> tuple[str, ...]:
 
 
 def quoted_rules(rules: Iterable[Place], *, fold: bool) -> tuple[str, ...]:
-    """Return rules as they stand, each once with its line and table, in order; folded, the first of them."""
-    ordered = sorted(set(rules), key=lambda rule: rule.line)
+    """Return rules as they stand, each once with its line and table, in order; folded, the first of them.
+
+    What JSON has, which has no lines, stands by its chain and number.
+    """
+    ordered = sorted(dict.fromkeys(map(_quoted, rules)), key=itemgetter(0))
     shown = ordered[:MOST_RULES] if fold else ordered
-    width = len(str(shown[-1].line)) if shown else 0
-    lines = [f"{rule.line:>{width}}  {rule.table.name:6}  {printable(rule.text)}" for rule in shown]
+    width = len(str(shown[-1][0])) if shown else 0
+    lines = [f"{place or line:>{width}}  {table:6}  {text}" for line, place, table, text in shown]
     if len(shown) < len(ordered):
         lines.append(f"and {counted(len(ordered) - len(shown), 'more rule')} (--all)")
     return tuple(lines)
+
+
+def _quoted(rule: Place) -> tuple[int, str, str, str]:
+    """Return the line of a rule, or 0 and its place in words; then its table and its text."""
+    place = "" if rule.line else f"{rule.chain} rule {rule.number}:"
+    return rule.line, printable(place), printable(rule.table.name), printable(rule.text)
 
 
 def _rules(service: ServiceTrace) -> Iterator[Place]:

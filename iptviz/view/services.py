@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING
 
 from iptviz.checks.era import era_remark
 from iptviz.checks.ports import lines_taking
-from iptviz.checks.wording import sentence
+from iptviz.checks.wording import placed, sentence
 from iptviz.dump.model import Dump
 from iptviz.engine.condition import clauses
+from iptviz.kube.families import PROXY_TABLES
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.fares import fails, surely_reached
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import rule_table
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.found import found_facts, unfound
-from iptviz.view.labels import dump_label, needs_label, note_texts, pod_label, short_dump_label
+from iptviz.view.labels import dump_label, line_label, needs_label, note_texts, pod_label, short_dump_label
 from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.reached import ReachedWords, cause_facts, reached_parts
@@ -98,7 +99,10 @@ class _Asked(NamedTuple):
 def _row(asked: _Asked, node: Snapshot | None) -> TableRow:
     port = asked.port
     name, *cells = [Cell(kind, printable(cell(asked))) for kind, cell in _KINDS_OF_CELLS]
-    name = name._replace(table="nat", chain=printable(port.usual.chain or ""))
+    table = port.usual.rule.table.name if port.usual.rule else ""
+    name = name._replace(
+        table=table if table in PROXY_TABLES else "nat", chain=printable(port.usual.chain or "")
+    )
     empty = not port.has_endpoints and not _has_others(port)
     bad = empty or port.usual.is_uneven or fails(port.frontends)
     below = () if asked.fold else tuple(_endpoint_lines(port, node))
@@ -142,7 +146,8 @@ def _shares(frontend: FrontendForm) -> str:
     if frontend.unseen:
         return "unknown (dump incomplete)"
     if balance is None:
-        return f"{frontend.verdict}, line {frontend.verdict_line}" if frontend.verdict else "no endpoint"
+        by = f", {line_label(frontend.refusing)}" if frontend.refusing else ""
+        return f"{frontend.verdict}{by}" if frontend.verdict else "no endpoint"
     spread = f"UNEVEN: {percent(balance.least)} to {percent(balance.most)}"
     if frontend.leftover:
         return f"{spread}, {percent(frontend.leftover)} get none"
@@ -282,7 +287,7 @@ def _of_source(source: RuleSource) -> str:
 
 
 def _era(era: Era) -> str:
-    evidence = "; ".join(f"line {cue.line}: {cue.text}" if cue.line else cue.text for cue in era.evidence)
+    evidence = "; ".join(placed(cue.line, cue.text) for cue in era.evidence)
     said = sentence(era_remark(era)).removeprefix("kube-proxy ")
     return said + (f" (evidence: {evidence})" if evidence and not era.mixed else "")
 

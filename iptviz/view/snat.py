@@ -82,7 +82,8 @@ def _rewritten(row: EndpointRow) -> str:
     if by is None or by.chain == POSTROUTING:
         return row.snat or ""
     others = f" or {counted(by.others, 'other rule')}" if by.others else ""
-    return f"{row.snat} by {by.table} {by.chain} rule {by.number} (line {by.line}){others}"
+    line = f" (line {by.line})" if by.line is not None else ""
+    return f"{row.snat} by {by.table} {by.chain} rule {by.number}{line}{others}"
 
 
 def _named(names: list[str]) -> str:

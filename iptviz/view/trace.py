@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from iptviz.kube.families import PROXY_TABLES
 from iptviz.view.blocks import Facts, Figure, Heading, Notes, Rules, View, later
 from iptviz.view.first import FirstLines, first_lines
 from iptviz.view.found import found_facts, unfound
-from iptviz.view.labels import ABSENT, dump_label, note_texts, other_dump_label
+from iptviz.view.labels import dump_label, here, note_texts, other_dump_label
 from iptviz.view.text import printable
 from iptviz.view.together import groups_of
 from iptviz.view.trace_tree import FrontendTree
@@ -15,6 +16,7 @@ from iptviz.view.trace_tree import FrontendTree
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from iptviz.kube.service import ServiceTrace
     from iptviz.questions.trace import TraceResult
     from iptviz.view.blocks import Block
     from iptviz.view.picture import Picture
@@ -43,7 +45,7 @@ def trace_view(result: TraceResult, *, fold: bool = True) -> View:
             Figure(later(lambda: _picture(result, fold=fold))),
             Rules(later(lambda: tuple(_rules(result, fold=fold)))),
         ),
-        absent="" if result.services else ABSENT,
+        absent="" if result.services else f"no service matches it in {here(result.dump)}",
         document=result.to_dict,
         met=lambda: _chains_met(result),
         lead=first.blocks if first else (),
@@ -109,9 +111,15 @@ def _rules(result: TraceResult, *, fold: bool) -> Iterator[str]:
 
 
 def _chains_met(result: TraceResult) -> frozenset[tuple[str, str]]:
-    """Return the chains of nat on the ways of all frontends."""
-    outcomes = [outcome for service in result.services for outcome in service.outcomes]
-    hops = (hop.chain for outcome in outcomes for hop in outcome.hops)
-    ends = (end.rule.chain for outcome in outcomes for end in outcome.endpoints)
-    shared = (chain for service in result.services for chain in service.chains)
-    return frozenset(("nat", chain) for chain in (*hops, *ends, *shared))
+    """Return the tables and the chains on the ways of all frontends: of a dump those of nat."""
+    services = [service for answer in result.answers for service in answer.services]
+    outcomes = [(_table_met(service), one) for service in services for one in service.outcomes]
+    hops = ((table, hop.chain) for table, outcome in outcomes for hop in outcome.hops)
+    ends = ((table, end.rule.chain) for table, outcome in outcomes for end in outcome.endpoints)
+    shared = ((_table_met(service), chain) for service in services for chain in service.chains)
+    return frozenset((*hops, *ends, *shared))
+
+
+def _table_met(service: ServiceTrace) -> str:
+    name = service.frontend.rule.table.name
+    return name if name in PROXY_TABLES else "nat"

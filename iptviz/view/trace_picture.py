@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, total
 from iptviz.engine.condition import clauses
-from iptviz.engine.matching import rule_truth
-from iptviz.jumps import jumps
-from iptviz.rules.iptables import compiled, dump_rule
 from iptviz.view.clients_picture import REACHING, ClientsPicture
 from iptviz.view.facts import unfair_ends
 from iptviz.view.fates import ways_of
@@ -32,16 +29,15 @@ from iptviz.view.picture_cases import FrontendCase, SharesByCase, by_chain, case
 from iptviz.view.rules import rule_lines
 from iptviz.view.text import note_line, printable, wrapped
 from iptviz.view.together import groups_of
+from iptviz.view.trace_jumps import Lead, Leads, home_of
 from iptviz.view.ways import failing_ends, way_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-    from iptviz.dump.rule import Rule
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Needs
     from iptviz.kube.service import ServiceTrace
-    from iptviz.node.snapshot import Snapshot
     from iptviz.questions.trace import TraceResult
     from iptviz.rules.form import Place
 
@@ -58,9 +54,7 @@ def trace_picture(result: TraceResult, *, fold: bool = True) -> Picture:
     for place, service in enumerate(result.services):
         own = [case for case in cases if case.frontend is service]
         failing = failing_ends(ways[place]) if ways else frozenset()
-        painter = _FrontendPainter(
-            service, own, shares, counts, result.wanted, failing, result.snapshot, fold=fold
-        )
+        painter = _FrontendPainter(service, own, shares, counts, result, failing, fold=fold)
         for box in painter.boxes():
             boxes.setdefault(box.id, box)
         for link in painter.links():
@@ -107,9 +101,8 @@ class _FrontendPainter:
         cases: list[FrontendCase],
         shares: SharesByCase,
         counts: dict[Place, Count],
-        wanted: frozenset[Place],
+        result: TraceResult,
         failing: frozenset[tuple[str, int | None]],
-        node: Snapshot | None,
         *,
         fold: bool,
     ) -> None:
@@ -117,12 +110,12 @@ class _FrontendPainter:
         self.counts = counts
         self.cases = cases
         self.shares = shares
-        self.wanted = wanted
+        self.wanted = result.wanted
         self.failing = failing
-        self.node = node
-        self.entry = service.frontend.rule.chain
-        self.table = dump_rule(service.frontend.rule).table
-        self.entry_id = chain_id(self.entry, self.table.name)
+        self.node = result.snapshot
+        self.leads = Leads(service, result.dump)
+        self.entry = self.leads.entry
+        self.entry_id = chain_id(self.entry, self.leads.table)
         self.frontend_id = f"frontend/{service.frontend.text}"
         self.endpoints = by_chain(service.outcomes)
         self.folded = self._folded() if fold else set()
@@ -142,24 +135,27 @@ class _FrontendPainter:
     def boxes(self) -> Iterator[Box]:
         heading = (service_label(self.service), frontend_label(self.service.frontend))
         yield Box(self.frontend_id, "frontend", heading)
-        name = self.entry if self.table.name == "nat" else f"{self.table.name} {self.entry}"
-        yield Box(self.entry_id, "chain", (printable(name),))
-        for chain in self._chains():
-            yield Box(chain_id(chain), "chain", (printable(chain),))
+        yield Box(self.entry_id, "chain", (printable(self.leads.name),))
+        for chain in (*self.leads.before, *self._chains()):
+            yield Box(self._id(chain), "chain", (printable(chain),))
         for chain, ends in self.endpoints.items():
             if chain not in self.folded:
                 rules = dict.fromkeys(rule for end in ends for rule in (end.hairpin, end.rule) if rule)
                 counts = self._counts_at(ends)
                 lines = self._endpoint_lines(chain, ends, counts)
                 bar = next((count.bar for count in counts if count.bar), None)
-                kind, small = self._kind(ends), (printable(chain),)
+                kind, small = self._kind(ends), (printable(chain),) if chain == ends[0].rule.chain else ()
                 yield Box(self._endpoints_id(chain), kind, lines, _raw(*rules), bar, small)
         yield from self._folded_box()
         yield from self._ends()
 
     def _endpoints_id(self, chain: str) -> str:
         """Return the id of the box of a chain's endpoints: rules of the dispatching chain may have their own."""
-        return f"endpoints/{chain}" if chain == self.entry else chain_id(chain)
+        return f"endpoints/{chain}" if chain == self.entry else self._id(chain)
+
+    def _id(self, chain: str) -> str:
+        """Return the id of a chain behind the dispatching one."""
+        return chain_id(chain, self.leads.chains_of)
 
     def _counts_at(self, ends: list[Endpoint]) -> list[Count]:
         """Return what counters saw of the rules that lead to one endpoint."""
@@ -180,7 +176,7 @@ class _FrontendPainter:
 
     def _folded_box(self) -> Iterator[Box]:
         if self.folded:
-            usual = [end for end in self.service.usual.endpoints if end.rule.chain in self.folded]
+            usual = [end for end in self.service.usual.endpoints if home_of(end) in self.folded]
             together = share_text(total(end.share for end in usual), self.service.usual)
             lines = (
                 f"{counted(len(self.folded), 'more endpoint')}",
@@ -194,7 +190,7 @@ class _FrontendPainter:
             if outcome.leftover:
                 yield self._leftover(outcome)
             for mark in outcome.masquerade:
-                yield Box(f"masquerade/{mark.rule.line}", "mark", ("masquerade",), _raw(mark.rule))
+                yield Box(f"masquerade/{_place_id(mark.rule)}", "mark", ("masquerade",), _raw(mark.rule))
         if self.service.affinity_seconds is not None and self.service.chain:
             lines = ("a client stays with its endpoint", f"for {seconds(self.service.affinity_seconds)}")
             yield Box(f"affinity/{self.service.chain}", "affinity", lines)
@@ -207,63 +203,47 @@ class _FrontendPainter:
                 nothing = ("not known", lacking_label(outcome).removeprefix("not known: "))
             return Box(f"leftover/{self.service.frontend.text}", "leftover", nothing)
         lines = (verdict.kind, printable(verdict.rule.comment or ""), line_label(verdict.rule))
-        return Box(f"verdict/{verdict.rule.line}", "verdict", lines, _raw(verdict.rule))
+        return Box(f"verdict/{_place_id(verdict.rule)}", "verdict", lines, _raw(verdict.rule))
 
     def links(self) -> Iterator[Link]:
+        for chain in self.leads.before:
+            yield Link(self.frontend_id, self._id(chain), (), "enter", 1.0)
         yield Link(self.frontend_id, self.entry_id, (), "enter", 1.0)
         yield from self._jumps()
         for case in self.cases:
             outcome = case.outcome
             if outcome.leftover:
-                tail = chain_id(outcome.hops[-1].chain) if outcome.hops else self.entry_id
+                tail = self._id(outcome.hops[-1].chain) if outcome.hops else self.entry_id
                 share = case.label(percent(outcome.leftover))
                 yield Link(tail, self._leftover(outcome).id, (share,), "leftover", float(outcome.leftover))
             for mark in outcome.masquerade:
-                head = f"masquerade/{mark.rule.line}"
+                head = f"masquerade/{_place_id(mark.rule)}"
                 first, *others = _condition_lines(mark.needs)
-                lines = (case.label(first), *others, line_label(mark.rule))
-                yield Link(chain_id(mark.rule.chain), head, lines, "mark", 0.0, _raw(mark.rule))
+                lines = (case.label(first), *others, line_label(mark.rule, mark.rule.chain))
+                yield Link(self._id(mark.rule.chain), head, lines, "mark", 0.0, _raw(mark.rule))
         if self.service.affinity_seconds is not None and self.service.chain:
-            yield Link(chain_id(self.service.chain), f"affinity/{self.service.chain}", (), "affinity", 0.0)
+            yield Link(self._id(self.service.chain), f"affinity/{self.service.chain}", (), "affinity", 0.0)
 
     def _jumps(self) -> Iterator[Link]:
         """Yield the jumps between the chains of this answer, with their conditions and raw chances."""
-        shown = {*self._chains(), *self.endpoints}
-        dispatching = [
-            hop.via
-            for outcome in self.service.outcomes
-            for hop in outcome.hops
-            if hop.via.chain == self.entry
-        ]
-        dispatching += [end.via for outcome in self.service.outcomes for end in outcome.endpoints]
-        for rule in dict.fromkeys(rule for rule in dispatching if rule.chain == self.entry):
-            yield self._jump(dump_rule(rule))
-        folded: set[str] = set()
-        for rule, head in jumps(self.table, self._chains() if self.table.name == "nat" else ()):
-            tail = rule.chain
-            hidden = head in self.folded and tail in folded
-            known = tail in shown and head in shown and not hidden
-            if known and rule_truth(compiled(rule), self.service.packet).chance:
-                folded |= {tail} if head in self.folded else set()
-                yield self._jump(rule)
+        chains = self._chains()
+        for lead in self.leads.all(chains, self.endpoints, self.folded):
+            yield self._jump(lead)
 
-    def _jump(self, rule: Rule) -> Link:
-        head = rule.jump or rule.chain
-        weight = max((float(carried.get(rule, 0)) for carried in self.carried), default=0.0)
+    def _jump(self, lead: Lead) -> Link:
+        rule, head = lead.rule, lead.head
+        tail = self.entry_id if rule.chain == self.entry else self._id(rule.chain)
         if head in self.folded:
-            hidden = (end.share for end in self.service.usual.endpoints if end.rule.chain in self.folded)
-            return Link(
-                chain_id(rule.chain), f"folded/{self.service.chain}", (), "jump", float(total(hidden))
-            )
-        to = self._endpoints_id(head)
-        return Link(chain_id(rule.chain), to, self._jump_lines(rule), "jump", weight, _raw(rule))
+            hidden = (end.share for end in self.service.usual.endpoints if home_of(end) in self.folded)
+            return Link(tail, f"folded/{self.service.chain}", (), "jump", float(total(hidden)))
+        weight = max((float(carried.get(rule, 0)) for carried in self.carried), default=0.0)
+        return Link(tail, self._endpoints_id(head), self._jump_lines(lead), "jump", weight, _raw(rule))
 
-    def _jump_lines(self, rule: Rule) -> tuple[str, ...]:
-        truth = rule_truth(compiled(rule), self.service.packet)
-        conditions = _condition_lines(truth.needs) if truth.needs else ()
-        ends = self.ends_by.get(rule, ())
+    def _jump_lines(self, lead: Lead) -> tuple[str, ...]:
+        conditions = _condition_lines(lead.needs) if lead.needs else ()
+        ends = self.ends_by.get(lead.rule, ())
         raw = next((how_label(end, self.service.usual) for end in ends if end.share != CERTAIN), "")
-        return (*conditions, *([raw] if raw else []), line_label(rule))
+        return (*conditions, *([raw] if raw else []), line_label(lead.rule, lead.rule.chain))
 
     def _chains(self) -> list[str]:
         """Return the chains on the way, in the order in which they are met."""
@@ -273,6 +253,11 @@ class _FrontendPainter:
 
 def _raw(*rules: Place) -> tuple[str, ...]:
     return tuple(f"{line_label(rule)}: {printable(rule.text)}" for rule in rules)
+
+
+def _place_id(rule: Place) -> str:
+    """Return what tells a rule from others in ids: its line, where it has one."""
+    return str(rule.line or f"{rule.chain}/{rule.number}/{rule.text}")
 
 
 def _carried(outcome: FrontendOutcome) -> dict[Place, Fraction]:

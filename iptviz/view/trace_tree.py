@@ -94,7 +94,7 @@ class FrontendTree:
         return counts_by_rule(self.observed)
 
     def _facts(self) -> tuple[Fact, ...]:
-        return tuple(trace_facts(self.result, self.place, self.cases(), self.ways))
+        return tuple(trace_facts(self.result, self.place, self.cases(), self.ways, fold=self.fold))
 
     # --- the tree ----------------------------------------------------------------------------------------
 
@@ -134,11 +134,13 @@ class FrontendTree:
             if not service.frontend.is_refused:
                 dispatch.setdefault(rule.chain, []).append(rule)
         for chain, rules in dispatch.items():
-            yield TextNode("chain", printable(chain), lines_label(rules), self._decisions(outcome, chain))
+            yield TextNode(
+                "chain", printable(chain), lines_label(rules, chain), self._decisions(outcome, chain)
+            )
 
     def _decisions(self, outcome: FrontendOutcome, chain: str) -> tuple[Node, ...]:
         marks = (mark for mark in outcome.masquerade if mark.rule.chain == chain)
-        set_here = (TextNode("mark", mark_label(mark), line_label(mark.rule)) for mark in marks)
+        set_here = (TextNode("mark", mark_label(mark), line_label(mark.rule, chain)) for mark in marks)
         return (*set_here, *self._endpoints(outcome, chain))
 
     def _endpoints(self, outcome: FrontendOutcome, chain: str) -> Iterator[Node]:
@@ -161,14 +163,14 @@ class FrontendTree:
             Cell("share", share_text(endpoint.share, outcome)),
             Cell("address", endpoint_label(endpoint, self.result.snapshot)),
             Cell("text", ", ".join([how_label(endpoint, outcome), *([count.text] if count else [])])),
-            Cell("chain", chain, "nat"),
+            Cell("chain", chain, endpoint.rule.table.name),
             Cell("line", self._lines_of(endpoint) + ("  <- asked for" if wanted else "")),
         )
         bar = None if outcome.unshared else (count and count.bar) or Bar(float(endpoint.share))
         return TreeRow("wanted" if wanted else "endpoint", ENDPOINTS, cells, bar=bar)
 
     def _lines_of(self, endpoint: Endpoint) -> str:
-        lines = lines_label([endpoint.via, endpoint.rule])
+        lines = lines_label([endpoint.via, endpoint.rule], endpoint.via.chain, endpoint.rule.chain)
         if endpoint.address in self.unreached():
             return lines + _UNREACHED
         return lines + (_FAILS if (endpoint.address, endpoint.port) in self.failing() else "")
@@ -178,7 +180,9 @@ class FrontendTree:
         if outcome.verdict is None:
             shown = outcome._replace(lacking=())
             return Remainder(share, leftover_label(shown, complete=self.result.complete))
-        return Remainder(share, _refusal(outcome.verdict), line_label(outcome.verdict.rule))
+        return Remainder(
+            share, _refusal(outcome.verdict), line_label(outcome.verdict.rule, outcome.verdict.rule.chain)
+        )
 
 
 def _refusal(verdict: Verdict) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from iptviz.engine.chance import total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.kube.balance import balance_between
-from iptviz.kube.families import SERVICES
+from iptviz.kube.families import PROXY_TABLES, SERVICES
 from iptviz.kube.preempt import hooks_without_services
 from iptviz.paths.model import ACCEPT, AS_WRITTEN, LOCAL, is_among
 from iptviz.records import NamedTuple
@@ -206,6 +206,12 @@ def _word(fate: Fate, *, works: bool) -> str:
     return _KIND_WORDS.get(fate.kind) or _WORDS.get(fate.outcome, fate.outcome)
 
 
+def _read(ways: Ways) -> str:
+    """Return what the rules were read from: a dump, or a listing of nft."""
+    traced = ways.traced
+    return "listing" if traced and traced.frontend.rule.table.name in PROXY_TABLES else "dump"
+
+
 def _text(fate: Fate, entry: ClientPaths, ways: Ways, *, alone: bool, works: bool, even: bool | None) -> str:
     """Say what becomes of a fate's connections: where they go, and which rule decides; see `ends_label`."""
     when = f" when {clauses(fate.when)}" if fate.when else ""
@@ -216,7 +222,7 @@ def _text(fate: Fate, entry: ClientPaths, ways: Ways, *, alone: bool, works: boo
         )
         return ends_label(fate.ends, ways.node, even=even) + foreign + when
     if fate.kind == "unseen":
-        return f"this dump {_lacking(fate)}{when}"
+        return f"this {_read(ways)} {_lacking(fate)}{when}"
     share = "" if alone or works or even is None else f"{percent(fate.share)}: "
     if fate.outcome == LOCAL:
         how = untracked or (_unchanged_since(fate, entry, ways) if fate.kind == "unchanged" else "")
@@ -290,7 +296,7 @@ def _unchanged_since(fate: Fate, entry: ClientPaths, ways: Ways) -> str:
         asking_nobody = [hook for hook in hooks_without_services(table) if not table.shown.may_lack(hook)]
         if hooks := sorted(own.intersection(asking_nobody)):
             return f"; nat {' and '.join(hooks)} {'have' if len(hooks) > 1 else 'has'} no jump to {SERVICES}"
-    return "; no rule of this dump rewrites it"
+    return f"; no rule of this {_read(ways)} rewrites it"
 
 
 def _names(ends: Iterable[End], node: Snapshot | None = None) -> list[str]:

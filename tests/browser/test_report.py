@@ -166,6 +166,18 @@ def test_a_jump_is_followed_down_to_an_endpoint_and_back(opened: Callable[..., O
     page.locator("#browser h3", has_text="filter KUBE-FORWARD").wait_for()
 
 
+def test_chains_of_nft_are_followed_through_their_maps(opened: Callable[..., Opened]) -> None:
+    node = iptviz.load_node("fixtures/nftables/every-1.30.nft")
+    page = opened(node, place="#chain=ip%20kube-proxy/nat-prerouting").page
+    for link in ("services", "@service-ips", "service-HJZZPLOW-shop/sticky/udp/http"):
+        page.locator("#browser li a", has_text=link).first.click()
+        assert page.locator("#browser h3").text_content() == f"ip kube-proxy {link}"
+    ends = page.locator("#browser li").last.locator("a")
+    assert ends.count() == 3
+    ends.nth(2).click()
+    assert "dnat to 10.244.2.11:8080" in page.locator("#browser").text_content()
+
+
 def test_a_chain_that_is_not_there_is_said(opened: Callable[..., Opened]) -> None:
     page = opened(iptviz.load(TODAY), place="#chain=nat/__proto__").page
     assert page.locator("#browser").inner_text() == "The page does not hold a chain nat __proto__."

@@ -81,7 +81,7 @@ VALUES: dict[str, Hashable] = {
     "name": "default/web:http", "names": ("default/web", "default/wob"), "backends": ("nf_tables", "legacy"), "number": 2, "what": "ip6tables-save v1.8.9", "node": "node-1", "notes": NOTES, "total": 90, "now": 12, "of": "default/web",
     "option": "--foo", "options": ("--src", "--dst"), "places": PLACES, "port": 30080, "problem": "unterminated quote",
     "reason": "it ends too early", "limit": LIMIT, "instead": "ESTABLISHED", "services": ("default/web:http",), "objects": "Service", "source": "b.txt", "state": "RELATED",
-    "table": "nat", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
+    "table": "nat", "there": "dump", "tables": ("filter", "raw"), "target": "DNAT", "typed": "10.9.9.9", "version": 4, "when": (OUTSIDE,),
     "questions": "the source", "whole": True, "writer": "userspace",
     "lost": ("PREROUTING", "OUTPUT"), "program": "firewalld", "of_family": "ipv6", "sign": "chain INPUT_ZONES in filter, line 7",
     "alike": 3,

@@ -54,7 +54,7 @@ def holds(condition: Shape, facts: Facts) -> bool | None:
     return None if answer is None else answer is condition["holds"]
 
 
-_REWRITTEN = re.compile(r"rewritten to ([\d.]+)(?::\d+)?\)")
+_REWRITTEN = re.compile(r"rewritten to \[?([\d.]+|[\da-f:]+(?=\]))\]?(?::\d+)?\)")
 
 
 def _in(address: str, networks: str) -> bool:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tests.kernel.crossroads import Crossroads
     from tests.kernel.site import Site
 
-STRANGERS = ("198.51.100.0", "100.64.9.0")
+STRANGERS = {4: ("198.51.100.0", "100.64.9.0"), 6: ("2001:db8:c633::", "2001:db8:6440::")}
 """Networks of outside clients."""
 OFTEN = 0.7
 FEW = 2
@@ -33,7 +33,7 @@ def sources(site: Site, kind: str, times: int) -> Iterator[tuple[str, str]]:
     for number in range(times):
         often = dice.random() < OFTEN
         if kind == OUTSIDE:
-            yield OUTSIDE, str(ip_address(STRANGERS[often]) + 7 + number % 200)
+            yield OUTSIDE, str(ip_address(STRANGERS[site.family][often]) + 7 + number % 200)
         elif kind == NODE:
             yield NODE, site.addresses[0] if often else site.gateway
         elif often:

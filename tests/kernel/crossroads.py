@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
+import struct
 import subprocess
 import time
 import uuid
@@ -35,7 +36,10 @@ _BATCH = 48
 _IGNORE_OUTGOING, _SOL_PACKET, _ROOMY = 23, 263, 33
 _ROOM = 8 << 20
 _MAC = bytes.fromhex("020000000002")
-_HEADER = _MAC + bytes.fromhex("020000000003") + b"\x08\x00"
+_TYPES = {4: 0x0800, 6: 0x86DD}
+_HEADERS = {
+    family: _MAC + bytes.fromhex("020000000003") + kind.to_bytes(2) for family, kind in _TYPES.items()
+}
 
 
 class Crossroads:
@@ -52,7 +56,11 @@ class Crossroads:
 
     def load(self, backend: str, rules: str) -> None:
         """Load rules beside those that the other backend has."""
-        Node(self.name, backend, 4).load(rules)
+        Node(self.name, backend, self.site.family).load(rules)
+
+    def nft(self, *words: str, stdin: str = "") -> str:
+        """Run nft in the node; its standard output."""
+        return Node(self.name, "nft", self.site.family).run("nft", *words, stdin=stdin)
 
     def route_localnet(self, value: str) -> None:
         """Let connections from and to loopback addresses leave the loopback device (1), or not (0)."""
@@ -65,8 +73,9 @@ class Crossroads:
 
     def beside(self) -> dict[str, Supplied]:
         """What the node's own tools tell of its addresses and routes."""
-        node = Node(self.name, "legacy", 4)
-        commands = {"addresses": ("ip", "addr"), "routes": ("ip", "route", "show", "table", "all")}
+        node = Node(self.name, "legacy", self.site.family)
+        routes = ("ip", f"-{self.site.family}", "route", "show", "table", "all")
+        commands = {"addresses": ("ip", "addr"), "routes": routes}
         return {name: Supplied(node.run(*command), name) for name, command in commands.items()}
 
     def forget(self) -> None:
@@ -100,7 +109,7 @@ class Crossroads:
     def _send(self, place: str, segment: Segment) -> None:
         data = segments.packet(segment)
         if place != NODE:
-            self.around[place].send(_HEADER + data)
+            self.around[place].send(_HEADERS[self.site.family] + data)
             return
         with contextlib.suppress(OSError):  # what a sender hears of a packet that was dropped, or has no way
             self.own.sender.sendto(data, (segment.destination, 0))
@@ -112,8 +121,7 @@ class Crossroads:
             place = self._names.get(end, NODE)
             with contextlib.suppress(BlockingIOError):
                 while True:
-                    data = end.recv(2048)
-                    found = segments.read(data if place == NODE else data[14:])
+                    found = segments.read(self.own.hear(end) if place == NODE else end.recv(2048)[14:])
                     if found and (fate := self._fates.get(found.number)):
                         self._meet(fate, place, found)
         return bool(ready)
@@ -159,20 +167,34 @@ def _is_back(fate: Fate, found: Segment) -> bool:
 class _Own:
     """The node's own sockets: one that sends, those that hear what it takes, and its listeners."""
 
-    def __init__(self) -> None:
-        self.sender = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+    def __init__(self, family: int) -> None:
+        self._version = socket.AF_INET if family == 4 else socket.AF_INET6
+        self.sender = socket.socket(self._version, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        errors = socket.IPPROTO_ICMP if family == 4 else socket.IPPROTO_ICMPV6
         self.hearing = [
-            _roomy(socket.socket(socket.AF_INET, socket.SOCK_RAW, protocol))
-            for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP, socket.IPPROTO_ICMP)
+            _roomy(socket.socket(self._version, socket.SOCK_RAW, protocol))
+            for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP, socket.IPPROTO_SCTP, errors)
         ]
+        if family == 6:
+            for one in self.hearing:
+                one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         self.listeners: dict[tuple[str, int], socket.socket] = {}
+
+    def hear(self, end: socket.socket) -> bytes:
+        """Take a packet that came to the node; of IPv6, the kernel gives no header, which is made anew."""
+        if self._version == socket.AF_INET:
+            return end.recv(2048)
+        data, told, _, (source, *_) = end.recvmsg(2048, 64)
+        destination = next(some[:16] for _, kind, some in told if kind == socket.IPV6_PKTINFO)
+        head = struct.pack("!IHBB", 6 << 28, len(data), end.proto, 64)
+        return head + socket.inet_pton(self._version, source) + destination + data
 
     def listen(self, ports: Iterable[tuple[str, int]]) -> None:
         for protocol, port in set(ports) - set(self.listeners):
             kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
-            made = socket.socket(socket.AF_INET, kind)
+            made = socket.socket(self._version, kind)
             made.setblocking(False)
-            made.bind(("0.0.0.0", port))
+            made.bind(("", port))
             if protocol == "tcp":
                 made.listen(4096)
             self.listeners[protocol, port] = made
@@ -197,8 +219,8 @@ def _roomy(end: socket.socket) -> socket.socket:
     return end
 
 
-def _far_end(name: str) -> socket.socket:
-    end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x0800))
+def _far_end(name: str, family: int) -> socket.socket:
+    end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_TYPES[family]))
     end.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
     end.bind((name, 0))
     return _roomy(end)
@@ -213,11 +235,11 @@ def crossroads(site: Site | None = None) -> Iterator[Crossroads]:
         for name in (node, around):
             subprocess.run(["ip", "netns", "add", name], check=True)
             made.callback(subprocess.run, ["ip", "netns", "del", name], check=False)
-        _set_up(Node(node, "legacy", 4), around, site)
+        _set_up(Node(node, "legacy", site.family), around, site)
         with inside(around):
-            ends = {link: made.enter_context(_far_end(f"far-{link}")) for link in LINKS}
+            ends = {link: made.enter_context(_far_end(f"far-{link}", site.family)) for link in LINKS}
         with inside(node):
-            own = _Own()
+            own = _Own(site.family)
         made.callback(own.close)
         yield Crossroads(node, site, ends, own)
 
@@ -228,12 +250,16 @@ _SYSCTLS = (
     "net.ipv4.icmp_ratelimit=0", "net.ipv4.icmp_msgs_per_sec=1000000", "net.ipv4.icmp_msgs_burst=100000",
     "net.ipv4.tcp_synack_retries=0", "net.ipv4.tcp_syncookies=0", "net.ipv4.tcp_max_syn_backlog=65536",
 )  # fmt: skip
+_SYSCTLS_6 = (
+    "net.ipv6.conf.all.forwarding=1", "net.ipv6.icmp.ratelimit=0", "net.ipv6.conf.default.addr_gen_mode=1",
+    "net.ipv6.conf.default.accept_ra=0", "net.ipv6.conf.default.mldv2_unsolicited_report_interval=1",
+)  # fmt: skip
 _QUIET = ("net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
 
 
 def _set_up(node: Node, around: str, site: Site) -> None:
     subprocess.run(["ip", "netns", "exec", around, "sysctl", "-qw", *_QUIET], check=True)
-    node.run("sysctl", "-qw", *_QUIET, *_SYSCTLS)
+    node.run("sysctl", "-qw", *_SYSCTLS, *(_QUIET if site.family == 4 else _SYSCTLS_6))
     mac = ":".join(f"{byte:02x}" for byte in _MAC)
     commands = ["link set lo up"]
     for link in LINKS:
@@ -243,6 +269,6 @@ def _set_up(node: Node, around: str, site: Site) -> None:
             f"link set {name} arp off up",  # every address behind it is reached without a question
         ]
     commands += site.commands()
-    node.run("ip", "-batch", "-", stdin="\n".join(commands) + "\n")
+    node.run("ip", f"-{site.family}", "-batch", "-", stdin="\n".join(commands) + "\n")
     up = "\n".join(f"link set far-{link} up" for link in LINKS)
     subprocess.run(["ip", "-n", around, "-batch", "-"], input=up + "\n", text=True, check=True)

@@ -80,7 +80,7 @@ def judge(
         for asked in _askers(lab, (address, port, protocol), question):
             if asked.client not in said:
                 said[asked.client] = _traced(node, target, asked.client, question)
-            for service in (one for one in said[asked.client] if _answers_at(one["frontend"], asked.to[0])):
+            for service in (one for one in said[asked.client] if answers_at(one["frontend"], asked.to[0])):
                 comparison = Comparison(service["paths"], lab.site, question.setting, quiet=quiet)
                 found = list(_troubles(asked, comparison, sticky=sticky))
                 troubles += [f"{target} {asked.client or asked.kind}: {one}" for one in found[:2]]
@@ -89,7 +89,7 @@ def judge(
     return Verdict(troubles, unknown, compared)
 
 
-def _answers_at(frontend: Shape, address: str) -> bool:
+def answers_at(frontend: Shape, address: str) -> bool:
     """Whether a frontend is one of those at an address: another program's port may be at some alone."""
     if frontend["address"] is not None:
         return bool(frontend["address"] == address)

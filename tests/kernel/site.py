@@ -12,6 +12,8 @@ OUTSIDE, PODS, AWAY = "outside", "pod", "away"
 LINKS = (OUTSIDE, PODS, AWAY)
 """Links of the node: to other hosts, to its pods, to pods elsewhere."""
 
+_NEAR = {4: 24, 6: 120}
+"""How long the prefix of a network is that the node is in."""
 _DNAT = re.compile(r"-p (\w+).*-j DNAT --to-destination ([\d.]+)(?::(\d+))?")
 _PORT = re.compile(r"-p (tcp|udp) .*--dport (\d+)")
 
@@ -39,6 +41,11 @@ class Site:
         default_factory=lambda: {OUTSIDE: "eth0", PODS: "cni0", AWAY: "flannel.1"}
     )
 
+    @property
+    def family(self) -> int:
+        """Either 4 or 6."""
+        return ip_network(self.pods).version
+
     @cached_property
     def gateway(self) -> str:
         """The node's address among its pods."""
@@ -64,7 +71,7 @@ class Site:
         """By which interface the node sends to an address."""
         if self.has(address):
             return "lo"
-        near = ip_network(f"{self.gateway}/24", strict=False)
+        near = ip_network(f"{self.gateway}/{_NEAR[self.family]}", strict=False)
         here = address in self.here or (address not in self.there and ip_address(address) in near)
         pod = here or address in self.there or ip_address(address) in ip_network(self.pods)
         return self.interfaces[PODS if here else AWAY if pod else OUTSIDE]
@@ -72,14 +79,16 @@ class Site:
     def commands(self) -> list[str]:
         """What `ip` makes of it."""
         out, pods, away = (self.interfaces[link] for link in LINKS)
+        near, host = _NEAR[self.family], 32 if self.family == 4 else 128
+        at_once = "" if self.family == 4 else " nodad"
         return [
-            *(f"addr add {address}/24 dev {out}" for address in self.addresses[:1]),
-            *(f"addr add {address}/32 dev lo" for address in self.addresses[1:]),
-            f"addr add {self.gateway}/24 dev {pods}",
+            *(f"addr add {address}/{near} dev {out}{at_once}" for address in self.addresses[:1]),
+            *(f"addr add {address}/{host} dev lo{at_once}" for address in self.addresses[1:]),
+            f"addr add {self.gateway}/{near} dev {pods}{at_once}",
             f"route add {self.pods} dev {away} src {self.gateway}",
             f"route add default dev {out} src {self.addresses[0]}",
-            *(f"route add {address}/32 dev {pods} src {self.gateway}" for address in self.here),
-            *(f"route add {address}/32 dev {away} src {self.gateway}" for address in self.there),
+            *(f"route add {address}/{host} dev {pods} src {self.gateway}" for address in self.here),
+            *(f"route add {address}/{host} dev {away} src {self.gateway}" for address in self.there),
         ]
 
 

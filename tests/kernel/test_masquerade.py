@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import socket
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import iptviz
 from tests.kernel.frames import Sent
 from tests.kernel.lab import BACKENDS
+from tests.kernel.namespaces import inside
 from tests.kernel.test_packets import asked
 from tests.kernel.universe import in_family
-from tests.kernel.wire import wire
+from tests.kernel.wire import ROUTER, wire
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,3 +61,31 @@ def test_the_address_is_the_one_that_the_kernel_takes(
             (outcome,) = iptviz.packet(iptviz.load(lab.router.save().encode()), **about).outcomes
         assert there is not None, name
         assert outcome.packet.snat == ("MASQUERADE" if doubtful else there.source), name
+
+
+def test_to_its_own_address_of_ipv6_a_node_sends_from_that_itself(tmp_path: Path) -> None:
+    """Whatever other addresses it has, those of the interface by which it sends too."""
+    own, other = (in_family(one, 6) for one in ROUTER)
+    with wire("nft", 6) as lab:
+        lab.router.load("*nat\n-A POSTROUTING -o lo -j MASQUERADE\nCOMMIT\n")
+        lab.router.run("ip", "-6", "addr", "add", in_family("10.3.0.9/32", 6), "dev", "lo", "nodad")
+        with inside(lab.router.name), udp(own, 80) as server, udp(other, 4000) as client:
+            client.sendto(b"word", (own, 80))
+            seen = server.recvfrom(64)[1][0]
+        told = {"addresses": "addr", "routes": "-6 route show table all"}
+        for name, command in told.items():
+            (tmp_path / name).write_text(lab.router.run("ip", *command.split()))
+        about: dict[str, Any] = asked(
+            Sent(own, "udp", 4000, 80, source=other), hook="output", in_iface=None, out_iface=None, local_ips=(),
+            **{name: str(tmp_path / name) for name in told},
+        )  # fmt: skip
+        (outcome,) = iptviz.packet(iptviz.load(lab.router.save().encode()), **about).outcomes
+    assert seen == own
+    assert outcome.packet.snat == own
+
+
+def udp(address: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    made.settimeout(2)
+    made.bind((address, port))
+    return made

@@ -75,7 +75,8 @@ def target_of(row: Shape) -> Target | None:
     """Return the target of a row; None where nothing is rewritten. Ranges stand as a rule has them."""
     if "address" not in row:
         return None
-    addresses, _, ports = str(row["address"]).partition(":")
+    told = str(row["address"])
+    addresses, _, ports = told.partition(":") if told.count(":") < 2 else (told, "", "")  # IPv6 has no ranges
     first, _, last = addresses.partition("-")
     ends = list(map(int, (ports or str(row["port"] or "")).split("-"))) if ports or row["port"] else []
     return Target(first, last or first, range(ends[0], ends[-1] + 1) if ends else None)
@@ -168,7 +169,8 @@ class Comparison:
     def _source_is(self, snat: str | None, before: str, after: str) -> bool:
         if snat == "MASQUERADE":
             return self.site.has(after)
-        return after == (snat.partition(":")[0] if snat else before)
+        address = snat if snat is None or snat.count(":") > 1 else snat.partition(":")[0]
+        return after == (address or before)
 
     def _shares(self, entry: Shape, fates: list[Fate], level: float) -> Iterator[Trouble]:
         """Yield what is seen too seldom or too often, where every row of an entry applies or does not."""

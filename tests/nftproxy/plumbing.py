@@ -42,8 +42,9 @@ def _sets(table: Objects, node: Node, shape: Shape) -> None:
         )  # fmt: skip
     if shape.comments:
         table.add_set("cluster-ips", f"type {address}", comment="Active ClusterIPs")
-    table.add_set("nodeport-ips", f"type {address}", comment="IPs that accept NodePort traffic")
-    table.add("nodeport-ips", *(node.cluster.node_port_addresses or (node.cluster.node_ip,)))
+    if not node.every_address:
+        table.add_set("nodeport-ips", f"type {address}", comment="IPs that accept NodePort traffic")
+        table.add("nodeport-ips", *node.node_port_addresses)
     if not shape.comments:
         table.add_set("firewall", f"type {address} . inet_proto . inet_service")
         table.add_set(
@@ -70,9 +71,10 @@ _MAPS = (
 
 def _filter(table: Objects, shape: Shape) -> None:
     for chain, checks in shape.checked.items():
-        table.chain(chain, *(f"ct state new jump {check}" for check in checks))
+        first, *others = (f"ct state new jump {check}" for check in checks)
+        invalid = ["jump forward"] if chain == "filter-forward" and not shape.comments else []
+        table.chain(chain, first, *invalid, *others)
     if not shape.comments:
-        table.chain("filter-forward", "jump forward")
         table.chain("forward", "ct state invalid drop")
 
 
@@ -97,7 +99,7 @@ def _checks(table: Objects, node: Node, shape: Shape) -> None:
     table.chain("reject-chain", *([helper] if shape.comments else []), "reject")
     virtual = f"{ip} daddr . meta l4proto . th dport"
     of_services = f"{virtual} vmap @no-endpoint-services"
-    of_node_ports = f"{ip} daddr @nodeport-ips meta l4proto . th dport vmap @no-endpoint-nodeports"
+    of_node_ports = f"{node.to_node_ports} meta l4proto . th dport vmap @no-endpoint-nodeports"
     if not shape.comments:
         table.chain("endpoints-check", of_services, of_node_ports)
         table.chain("firewall-check", f"{virtual} @firewall jump firewall-allow-check")
@@ -124,5 +126,5 @@ def _services(table: Objects, node: Node, shape: Shape) -> None:
     table.chain(
         "services",
         f"{ip} daddr . meta l4proto . th dport vmap @service-ips",
-        f"{ip} daddr @nodeport-ips meta l4proto . th dport vmap @service-nodeports",
+        f"{node.to_node_ports} meta l4proto . th dport vmap @service-nodeports",
     )

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FIRST = (
     ("filter-input", "filter", "input", "-101"),
@@ -40,7 +44,7 @@ class Shape:
 
     name: str
     bases: tuple[tuple[str, str, str, str], ...]
-    checked: dict[str, tuple[str, ...]]
+    checked: Mapping[str, tuple[str, ...]]
     comments: bool = True
     inline: bool = False
     single: bool = False
@@ -68,8 +72,8 @@ _OF_SECOND = {
     "filter-output-post-dnat": (_VIRTUAL,),
 }
 _OF_FIRST = {
-    "filter-input": ("endpoints-check",),
-    "filter-forward": ("endpoints-check",),
+    "filter-input": ("endpoints-check", _FIREWALL),
+    "filter-forward": ("endpoints-check", _FIREWALL),
     "filter-output": ("endpoints-check", _FIREWALL),
 }
 

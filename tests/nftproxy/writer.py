@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from tests.nftproxy.names import endpoint_name, note_of, service_chain
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Node:
-    """A cluster as this node sees it; `service_networks` are those of cluster IPs."""
+    """A cluster as this node sees it; `service_networks` are those of cluster IPs.
+
+    Node ports answer at the cluster's `node_port_addresses`, at the node's own if it names none, or, with
+    `every_address`, at all that the node has, but for loopback.
+    """
 
     cluster: Cluster
     service_networks: tuple[str, ...] = ("10.96.0.0/12",)
+    every_address: bool = False
 
     @property
     def ip(self) -> str:
@@ -30,6 +36,18 @@ class Node:
     @property
     def address_type(self) -> str:
         return "ipv4_addr" if self.cluster.family == 4 else "ipv6_addr"
+
+    @property
+    def node_port_addresses(self) -> tuple[str, ...]:
+        """The addresses that node ports answer at, where not all do."""
+        return self.cluster.node_port_addresses or (self.cluster.node_ip,)
+
+    @property
+    def to_node_ports(self) -> str:
+        """What tells traffic to an address that has node ports."""
+        loopback = "127.0.0.0/8" if self.cluster.family == 4 else "::1"
+        every = f"fib daddr type local {self.ip} daddr != {loopback}"
+        return every if self.every_address else f"{self.ip} daddr @nodeport-ips"
 
     def from_elsewhere(self) -> str:
         """What tells traffic that is no pod's of this node; empty where nothing does."""
@@ -142,7 +160,7 @@ class _Port:
     def _source_ranges(self) -> None:
         """Write who may come to load balancers."""
         service, ip = self.service, self.node.ip
-        allowed = [*service.source_ranges, *service.load_balancer_ips]
+        allowed = allowed_sources(service, self.node.cluster.node_ip)
         if not self.shape.comments:
             for address in service.load_balancer_ips:
                 self.table.add("firewall", self._key(address))
@@ -215,6 +233,12 @@ class _Port:
             )  # fmt: skip
             self.table.chain(chain, f"update @{name} {{ {ip} saddr }}")
         self.table.chain(chain, f"meta l4proto {service.protocol} dnat to {_joined(endpoint)}")
+
+
+def allowed_sources(service: Service, node_ip: str) -> tuple[str, ...]:
+    """Return who may come to load balancers; where the node may, so may their addresses, if it has them."""
+    own = any(ip_address(node_ip) in ip_network(one) for one in service.source_ranges)
+    return (*service.source_ranges, *(service.load_balancer_ips if own else ()))
 
 
 def _joined(endpoint: Endpoint) -> str:

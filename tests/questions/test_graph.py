@@ -33,6 +33,7 @@ def tree(result: iptviz.GraphResult, *, fold: bool = True) -> str:
 def test_it_has_every_chain_and_every_jump_of_the_dump() -> None:
     result = asked()
     dump = result.dump
+    assert isinstance(dump, iptviz.Dump)
     assert {one.place for one in result.chains} == {
         (name, chain) for name, table in dump.tables.items() for chain in table.chains
     }

@@ -44,6 +44,9 @@ TRACES = {
     "local-policy-old": ("policies-old/dump.rules", ":30700"),
     "source-ranges": ("policies-today/dump.rules", "203.0.113.20"),
     "none-local": ("policies-today/dump.rules", "203.0.113.30"),
+    "nft-local-policy": ("nftables/every-1.36.nft", "shop/api"),
+    "nft-affinity": ("nftables/every-1.30.nft", "shop/sticky"),
+    "nft-pinned": ("nftables/pinned.nft", "10.96.20.9:80"),
 }
 
 CLIENT = {"src": "203.0.113.77", "protocol": "tcp", "sport": 40000, "mark": 0, "in_iface": "eth0"}
@@ -72,6 +75,7 @@ SERVICES: dict[str, tuple[str, dict[str, Any]]] = {
     "services-old": ("policies-old/dump.rules", {"sort": "line"}),
     "services-ipv6": ("httpd-dual-stack/dump6.rules", {"namespace": "default"}),
     "services-refused": ("httpd-no-endpoints/dump.rules", {"no_endpoints": True}),
+    "services-nft": ("nftables/every-1.36.nft", {}),
     "services-endpoint": ("httpd-affinity/dump.rules", {"endpoint": "10.244.1.18"}),
 }
 # name -> fixture, options
@@ -79,11 +83,13 @@ GRAPHS: dict[str, tuple[str, dict[str, Any]]] = {
     "graph-today": ("policies-today/dump.rules", {}),
     "graph-old": ("policies-old/dump.rules", {"tables": ["filter"]}),
     "graph-around": ("policies-today/dump.rules", {"around": "KUBE-NODEPORTS", "depth": 1}),
+    "graph-nft": ("nftables/every-1.30.nft", {}),
     "graph-focus": ("httpd-service/dump.rules", {"focus": "default/httpd-service"}),
 }
 # name -> fixture, targets
 REPORTS = {
     "report-today": ("policies-today/dump.rules", ["203.0.113.10", "default/admin"]),
+    "report-nft": ("nftables/every-1.36.nft", ["shop/away"]),
     "report-odd": ("httpd-no-endpoints/dump.rules", []),
 }
 # name -> fixtures, options; with few ids, what is documented of these alone is in SARIF
@@ -137,6 +143,7 @@ SERVICES_OPTIONS = {
 OUTLINED_OPTIONS = {"svg.txt": ("svg", Style()), "html.txt": ("html", Style())}
 OUTLINED = (
     "httpd-service", "no-endpoints", "counters", "local-policy", "packet-service", "packet-explained", "graph-today",
+    "nft-local-policy",
 )  # fmt: skip
 REPORT_OPTIONS = {
     "html.txt": ("html", Style()), "md": ("markdown", Style()), "zip.txt": ("zip", Style()),
@@ -180,19 +187,24 @@ def printed(row: str, ending: str) -> str:
     return OUTLINES[format_name](written) if format_name in OUTLINES else str(written)
 
 
+def loaded(fixture: str) -> Any:
+    read = iptviz.load_node if fixture.endswith(".nft") else iptviz.load
+    return read(f"fixtures/{fixture}")
+
+
 def answer(row: str) -> Any:
     if row in TRACES:
         fixture, target = TRACES[row]
-        return iptviz.trace(iptviz.load(f"fixtures/{fixture}"), target)
+        return iptviz.trace(loaded(fixture), target)
     if row in SERVICES:
         fixture, options = SERVICES[row]
-        return iptviz.services(iptviz.load(f"fixtures/{fixture}"), **options)
+        return iptviz.services(loaded(fixture), **options)
     if row in GRAPHS:
         fixture, options = GRAPHS[row]
-        return iptviz.graph(iptviz.load(f"fixtures/{fixture}"), **options)
+        return iptviz.graph(loaded(fixture), **options)
     if row in REPORTS:
         fixture, targets = REPORTS[row]
-        return report(iptviz.load(f"fixtures/{fixture}"), targets)
+        return report(loaded(fixture), targets)
     if row in CHECKS:
         paths, options = CHECKS[row]
         return iptviz.check(iptviz.load_node(*(f"fixtures/{path}" for path in paths)), **options)

@@ -136,6 +136,7 @@ def test_what_stands_in_the_place_of_a_policy_is_no_policy(text: str) -> None:
     )
     result = iptviz.graph(iptviz.Dump(data, "file"))
     tree = str(FORMATS["tree"].writer("graph")(result, Style(), fold=True))
+    assert isinstance(result.dump, iptviz.Dump)
     assert result.dump.tables["nat"].chains["OUTPUT"].policy is None
     assert "the policy of nat OUTPUT is unreadable" in tree
     assert all(line == printable(line) for line in tree.split("\n"))

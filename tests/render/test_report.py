@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 TODAY = "fixtures/policies-today/dump.rules"
 
 
-def page(dump: iptviz.Dump, *targets: str) -> str:
+def page(dump: Any, *targets: str) -> str:
     return str(FORMATS["html"].writer("report")(report(dump, targets), Style(), fold=True))
 
 

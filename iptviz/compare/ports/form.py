@@ -76,13 +76,13 @@ class FrontendForm(NamedTuple):
 
     @property
     def line(self) -> int | None:
-        """The line of its rule, counted from 1; None without one."""
-        return None if self.rule is None else self.rule.line
+        """The line of its rule, counted from 1; None without one, as in JSON."""
+        return None if self.rule is None else self.rule.line or None
 
     @property
     def verdict_line(self) -> int | None:
-        """The line of the rule that refuses, None without one."""
-        return None if self.refusing is None else self.refusing.line
+        """The line of the rule that refuses; None without one, as in JSON."""
+        return None if self.refusing is None else self.refusing.line or None
 
     @property
     def at(self) -> str:

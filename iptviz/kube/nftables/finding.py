@@ -105,8 +105,11 @@ class _Finding:
         """Yield where rules of services' chains with a text send connections: address, port, protocol."""
         named = self._table.nft.chains if chains is None else chains
         for chain in filter(is_of_service, named):
+            found = self._table.nft.chains[chain]
+            if not found.may_say("dnat") or not found.may_say(text):
+                continue
             own = read_chain(chain)
-            for rule in self._table.nft.chains[chain].rules:
+            for rule in found.rules:
                 if text in rule.text and "dnat" in rule.text:
                     for made in _ends(self._table.compiled.rules_of(chain)[rule.number - 1]):
                         place = made.place

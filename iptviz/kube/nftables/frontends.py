@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from iptviz.kube.frontends import FRONTEND_KINDS, Frontend
 from iptviz.kube.limits import AddressLimit
 from iptviz.kube.names import NAMELESS, read_service_name
-from iptviz.kube.nftables.names import EXTERNAL, LOCAL, SERVICE, OwnChain, read_chain
+from iptviz.kube.nftables.names import LOCAL, SERVICE, OwnChain, read_chain
 from iptviz.kube.nftables.table import (
     CLUSTER_IPS,
     NO_ENDPOINTS,
@@ -24,11 +24,12 @@ from iptviz.kube.nftables.table import (
 from iptviz.kube.plain_rules import PlainRule
 from iptviz.nft.expressions import AnonymousSet, Concatenation, Payload, SetReference, Value, network_of
 from iptviz.nft.statements import Match, Verdict
+from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_address, show_host, show_network
 from iptviz.xtables.values.protocols import protocol_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from iptviz.kube.names import ServiceName
     from iptviz.kube.nftables.table import AskedMap, ProxyTable
@@ -122,11 +123,7 @@ class Frontends:
             return "cluster-ip"
         if own is None and (self._is_cluster_ip(address) is not False):
             return "cluster-ip"
-        return (
-            "load-balancer-ip"
-            if own and own.kind == EXTERNAL and self._has_ranges(address)
-            else "external-ip"
-        )
+        return "load-balancer-ip" if self._has_ranges(address) else "external-ip"
 
     def _is_cluster_ip(self, address: str) -> bool | None:
         """Whether an address is a cluster IP; None where the table does not tell them from others."""
@@ -152,24 +149,35 @@ class Frontends:
     def source_ranges(self, frontend: Frontend) -> tuple[str, ...]:
         """Return the source ranges of a load balancer; none where all are admitted.
 
-        Where the node itself is admitted, so is the load balancer's own address: that is no range of the service.
+        Where the node itself is admitted, so are all addresses of the service's load balancers, which nft makes
+        one network where they are neighbours: those are no ranges of the service.
         """
-        shown = (show_network(network) for network in self.admitted(frontend))
-        own = {f"{frontend.address}/{length}" for length in (32, 128)}
-        return tuple(network for network in dict.fromkeys(shown) if network not in own)
+        chains = self._asked_of_sources(frontend)
+        own = {address for chain in chains for address in self._asked_by(chain)}
+        admitted = dict.fromkeys(self.admitted(frontend))
+        return tuple(show_network(network) for network in admitted if not _is_among(network, own))
+
+    def _asked_of_sources(self, frontend: Frontend) -> list[str]:
+        """Return the chains that ask for the source of what comes to a load balancer."""
+        found = self._table.elements(SOURCE_RANGES, frontend.address) if frontend.address else ()
+        return [
+            element.data.chain
+            for _, element in found
+            if _address(element) == frontend.address and isinstance(element.data, Verdict)
+        ]
+
+    def _asked_by(self, chain: str) -> Iterator[str]:
+        """Yield the addresses of which a chain asks who comes."""
+        for _, element in self._table.elements(SOURCE_RANGES, chain):
+            address = _address(element)
+            if isinstance(element.data, Verdict) and element.data.chain == chain and address:
+                yield address
 
     def admitted(self, frontend: Frontend) -> list[Network]:
         """Return the networks that a load balancer's source ranges admit; none where all are admitted."""
-        chains = [
-            element.data.chain
-            for _, element in self._table.elements(SOURCE_RANGES, frontend.address or "")
-            if frontend.address
-            and _address(element) == frontend.address
-            and isinstance(element.data, Verdict)
-        ]
         rules = (
             rule
-            for name in chains
+            for name in self._asked_of_sources(frontend)
             if name in self._table.nft.chains
             for rule in self._table.nft.chains[name].rules
         )
@@ -211,6 +219,13 @@ class Frontends:
 
 def _named(comment: str | None) -> ServiceName:
     return NAMELESS if comment is None else read_service_name(comment)
+
+
+def _is_among(network: Network, addresses: Collection[str]) -> bool:
+    """Whether a network has none but some addresses."""
+    size = (full_mask(network.version) ^ network.mask) + 1
+    hosts = (show_address(network.value + number, network.version) for number in range(size))
+    return size <= len(addresses) and all(host in addresses for host in hosts)
 
 
 def _address(element: Element) -> str | None:

@@ -9,13 +9,14 @@ from iptviz.kube.families import shares_out
 from iptviz.kube.frontend_answer import FrontendAnswer
 from iptviz.kube.frontends import FRONTEND_KINDS
 from iptviz.kube.names import NAMELESS
+from iptviz.kube.nftables.alike import AnswersAlike
 from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.names import LOCAL, read_chain
 from iptviz.kube.nftables.tracing import trace_frontend
 from iptviz.kube.service_ports import ServicePort
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.nftables.table import ProxyTable
@@ -29,7 +30,8 @@ _NOT_TOLD = "external-ip"
 def native_ports(table: ProxyTable) -> list[ServicePort]:
     """Return every service port, in the order in which the maps first speak of them."""
     frontends = Frontends(table)
-    return [_port(table, frontends, of_port) for of_port in _by_service(frontends.all())]
+    answers = AnswersAlike(table, lambda frontend: answer_of(trace_frontend(table, frontend)))
+    return [_port(answers.of, frontends, of_port) for of_port in _by_service(frontends.all())]
 
 
 def native_ports_of(table: ProxyTable, asked: Iterable[Frontend]) -> list[ServicePort]:
@@ -39,7 +41,7 @@ def native_ports_of(table: ProxyTable, asked: Iterable[Frontend]) -> list[Servic
     alike = {one[1:4]: one for text in filter(None, texts) for one in frontends.with_text(text)}
     keys = {_key(one) for one in asked}
     return [
-        _port(table, frontends, of_port)
+        _port(lambda frontend: answer_of(trace_frontend(table, frontend)), frontends, of_port)
         for of_port in _by_service({**alike, **{one[1:4]: one for one in asked}}.values())
         if _key(of_port[0]) in keys
     ]
@@ -59,8 +61,10 @@ def _key(frontend: Frontend) -> tuple[str, ...]:
     return name, frontend.protocol
 
 
-def _port(table: ProxyTable, frontends: Frontends, of_port: list[Frontend]) -> ServicePort:
-    answers = [answer_of(trace_frontend(table, one)) for one in of_port]
+def _port(
+    answer: Callable[[Frontend], FrontendAnswer], frontends: Frontends, of_port: list[Frontend]
+) -> ServicePort:
+    answers = [answer(one) for one in of_port]
     answers.sort(key=lambda answer: FRONTEND_KINDS.index(answer.frontend.kind))
     ranges = (frontends.source_ranges(one) for one in of_port if one.kind == "load-balancer-ip")
     return ServicePort(

@@ -11,10 +11,11 @@ from weakref import WeakKeyDictionary
 
 from iptviz.kube.nftables.names import is_of_service
 from iptviz.kube.nftables.own import has_services, own_table
-from iptviz.nft.expressions import Meta
+from iptviz.nft.expressions import Concatenation, Meta, Value
 from iptviz.nft.marks import arithmetic
 from iptviz.nft.statements import Assign, Match, Nat, Verdict
 from iptviz.records import NamedTuple
+from iptviz.rules.native.named import addresses_in
 from iptviz.rules.native.place import NftPlace, TableName, table_name
 from iptviz.rules.nftables import NftTable
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.nft.expressions import Element
-    from iptviz.nft.model import Rule, Ruleset, SetOrMap, Table
+    from iptviz.nft.model import Chain, Rule, Ruleset, SetOrMap, Table
     from iptviz.node.listing import NftListing
     from iptviz.rules.form import CompiledRule
 
@@ -32,6 +33,14 @@ SOURCE_RANGES = "firewall-ips"
 CLUSTER_IPS, NODE_PORT_IPS = "cluster-ips", "nodeport-ips"
 HAIRPINS = "hairpin-connections"
 """Its maps and sets."""
+
+AFFINITY = "affinity-"
+"""With this begin the names of sets of clients that stay with an endpoint."""
+
+_OF_SERVICES = (
+    SERVICE_IPS, NODE_PORTS, NO_ENDPOINTS, NO_ENDPOINTS_AT_PORTS, SOURCE_RANGES, CLUSTER_IPS, HAIRPINS,
+)  # fmt: skip
+"""Those that have what is one service's own."""
 
 
 class AskedMap(NamedTuple):
@@ -71,8 +80,56 @@ class ProxyTable:
     @cached_property
     def dispatching(self) -> tuple[Rule, ...]:
         """The rules of chains that belong to no service."""
-        chains = self.nft.chains.values()
-        return tuple(rule for chain in chains if not is_of_service(chain.name) for rule in chain.rules)
+        return tuple(rule for chain in self.own_chains for rule in chain.rules)
+
+    @cached_property
+    def own_chains(self) -> tuple[Chain, ...]:
+        """The chains that belong to no service."""
+        return tuple(chain for name, chain in self.nft.chains.items() if not is_of_service(name))
+
+    # --- what is named in it ----------------------------------------------------------------------------------
+
+    @property
+    def is_text(self) -> bool:
+        """Whether its source is a text, where everything stands as nft prints it."""
+        return self.nft.line > 0
+
+    @cached_property
+    def texts_beside_services(self) -> tuple[tuple[str, str], ...]:
+        """The names and texts of all that belongs to no service: chains, and sets other than those of addresses.
+
+        Those of services are its maps, and the sets of cluster IPs, of hairpins and of clients.
+        """
+        chains = ((chain.name, chain.source_text) for chain in self.own_chains)
+        sets = ((name, found.source_text) for name, found in self.nft.sets.items()
+                if name not in _OF_SERVICES and not name.startswith(AFFINITY))  # fmt: skip
+        return (*chains, *sets)
+
+    @cached_property
+    def named_after_nat(self) -> frozenset[int]:
+        """Where addresses begin that are named by what may be asked of an endpoint's, and where they have ended.
+
+        Hairpins are left out, but for those that are not of one address.
+        """
+        maps = (self.nft.sets[name] for name in _OF_SERVICES if name in self.nft.sets and name != HAIRPINS)
+        texts = (text for _, text in self.texts_beside_services)
+        return addresses_in((*texts, *(found.source_text for found in maps))) | self._odd_hairpins
+
+    @cached_property
+    def hairpin_keys(self) -> tuple[tuple[int, int, int, int], ...]:
+        """Address, version of IP, protocol and port of the endpoints that have a hairpin of their own."""
+        return tuple(key for key in self._hairpins if key is not None)
+
+    @cached_property
+    def _hairpins(self) -> list[tuple[int, int, int, int] | None]:
+        return [_hairpin_key(element) for _, element in self.elements(HAIRPINS)]
+
+    @cached_property
+    def _odd_hairpins(self) -> frozenset[int]:
+        """Where addresses of other hairpins begin, and where they have ended."""
+        if None not in self._hairpins:
+            return frozenset()
+        return addresses_in([self.nft.sets[HAIRPINS].source_text])
 
     def place(self, rule: Rule, element: Element | None = None, line: int = 0) -> NftPlace:
         """Return the place of a rule, or of an element that it finds: equal to that where a walk comes."""
@@ -100,8 +157,7 @@ class ProxyTable:
         ]
 
     def _bases(self, hook: str) -> list[str]:
-        bases = [(chain.base.priority or 0, chain.name) for chain in self.nft.chains.values()
-                 if chain.base and chain.base.hook == hook]  # fmt: skip
+        bases = [(base.priority or 0, chain.name) for chain, base in self.nft.bases if base.hook == hook]
         return [name for _, name in sorted(bases, key=lambda found: found[0])]
 
     def marks(self, rule: Rule) -> bool:
@@ -124,17 +180,26 @@ class ProxyTable:
     def masquerade_bits(self) -> int:
         """The bits of the mark by which packets are masqueraded; 0 where no rule asks for any."""
         bits = 0
-        for chain in self.nft.chains.values():
-            statements = (
-                [one for rule in chain.rules for one in rule.statements]
-                if not is_of_service(chain.name)
-                else []
-            )
+        for chain in self.own_chains:
+            statements = [one for rule in chain.rules for one in rule.statements]
             if any(isinstance(one, Nat) and one.kind in {"masquerade", "snat"} for one in statements):
                 for match in statements:
                     found = arithmetic(match.left) if isinstance(match, Match) else None
                     bits |= found.keep if found is not None and found.of == "mark" else 0
         return bits
+
+
+def _hairpin_key(element: Element) -> tuple[int, int, int, int] | None:
+    """Return the address of an endpoint, its version of IP, protocol and port; None for what is none."""
+    parts = element.key.parts if isinstance(element.key, Concatenation) else ()
+    values = [part.data for part in parts if isinstance(part, Value) and isinstance(part.data, int)]
+    if len(values) != len(_HAIRPIN) or values[0] != values[1] or not isinstance(parts[0], Value):
+        return None
+    return values[0], 4 if parts[0].type == "ipv4_addr" else 6, values[2], values[3]
+
+
+_HAIRPIN = ("source", "destination", "protocol", "port")
+"""The parts of the key of a hairpin."""
 
 
 def bits_set(statement: Assign) -> int:

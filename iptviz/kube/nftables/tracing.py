@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import total
 from iptviz.engine.survey import survey
+from iptviz.kube.families import AFFINITY_SETS
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.names import ENDPOINT, is_of_service, read_chain
@@ -21,6 +22,7 @@ from iptviz.kube.service import ServiceTrace, first_packet, told_endpoints, usua
 from iptviz.nft.expressions import Concatenation, MapLookup, Value
 from iptviz.nft.statements import Nat, Reject, Verdict
 from iptviz.rules.native.fields import bounds_of
+from iptviz.rules.native.lookups import drawn_share
 from iptviz.rules.native.place import NftPlace
 from iptviz.rules.native.words import words_of
 from iptviz.xtables.address import parse_network
@@ -37,9 +39,6 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import Needs
     from iptviz.nft.expressions import Expression
     from iptviz.rules.form import CompiledRule, Place
-
-AFFINITY = "affinity-"
-"""With this begin the names of sets of clients that stay with an endpoint."""
 
 
 def trace_frontend(table: ProxyTable, frontend: Frontend) -> ServiceTrace:
@@ -68,7 +67,7 @@ def _entered(table: ProxyTable, frontend: Frontend) -> Sequence[CompiledRule]:
 
 def packet_to(frontend: Frontend) -> Packet:
     """Return a new client's first packet; to a node port it goes by the first address at which that answers."""
-    packet = first_packet(frontend)._replace(unlisted=(f"@{AFFINITY}",))
+    packet = first_packet(frontend)._replace(unlisted=(f"@{AFFINITY_SETS}",))
     limit = frontend.addresses
     if frontend.address is None and limit is not None and limit.only:
         return packet._replace(destination=parse_network(limit.networks[0]))
@@ -91,7 +90,7 @@ def _affinity(table: ProxyTable, chains: Sequence[str]) -> int | None:
     return None
 
 
-_AFFINITY = re.compile(rf"@({AFFINITY}[^\s\"]+)")
+_AFFINITY = re.compile(rf"@({AFFINITY_SETS}[^\s\"]+)")
 
 
 class _Reading:
@@ -145,6 +144,7 @@ class _Reading:
             chance=arrival.chance,
             hairpin=self._hairpin(place, address, port),
             local_hairpin=HAIRPINS in self._table.nft.sets,
+            drawn=_drawn(via),
         )
 
     def _hairpin(self, place: NftPlace, address: str, port: int | None) -> Place | None:
@@ -188,6 +188,13 @@ class _Reading:
                 if own is None or own.kind != ENDPOINT:
                     found.setdefault(note.needs, Masquerade(note.needs, via))
         return (found[()],) if () in found else tuple(found.values())
+
+
+def _drawn(via: Place) -> Fraction | None:
+    """Return the share that an endpoint has of the numbers of which one is drawn for all at once; else None."""
+    if not isinstance(via, NftPlace) or via.element is None:
+        return None
+    return drawn_share(via.rule.statements, via.element)
 
 
 def _leading(place: Place, case: Case) -> Place:

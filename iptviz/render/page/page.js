@@ -21,7 +21,7 @@ const body = document.querySelector("#list tbody");
 const labels = [...document.querySelectorAll("#list th")].map((one) => one.textContent);
 const more = document.getElementById("more");
 const found = document.getElementById("found");
-let rows = data.rows.map((row, index) => ({ cells: row[0], mood: row[1], chain: row[2], index,
+let rows = data.rows.map((row, index) => ({ cells: row[0], mood: row[1], table: row[2], chain: row[3], index,
   text: row[0].join(" ").toLowerCase() }));
 let matching = rows;
 let shown = 0;
@@ -35,7 +35,7 @@ function serviceRow(row) {
   row.cells.forEach((cell, place) => {
     const td = element("td");
     td.dataset.label = labels[place];
-    if (place === 0 && hasChain("nat", row.chain)) td.append(chainLink("nat", row.chain, cell));
+    if (place === 0 && hasChain(row.table, row.chain)) td.append(chainLink(row.table, row.chain, cell));
     else td.textContent = cell;
     line.append(td);
   });
@@ -92,18 +92,25 @@ for (const [table, chains] of Object.entries(data.chains)) {
 
 function callers(table, chain) {
   return Object.entries(data.chains[table])
-    .filter(([, one]) => one.rules.some((rule) => rule[2] === chain)).map(([name]) => name);
+    .filter(([, one]) => one.rules.some((rule) => [].concat(rule[2]).includes(chain))).map(([name]) => name);
 }
 
 function ruleItem(table, [line, text, jump, share]) {
   const item = element("li");
   if (share) item.append(element("b", share + " "));
   const code = element("code");
-  const at = jump && hasChain(table, jump) ? text.lastIndexOf(" " + jump) : -1;
-  if (at >= 0) {
-    code.append(text.slice(0, at + 1), chainLink(table, jump), text.slice(at + 1 + jump.length));
-  } else code.textContent = text;
-  item.append(element("span", "line " + line + " ", "line"), code);
+  // What comes last is what the rule does; a comment may name a chain, too. A rule of nft may lead to several.
+  const find = (where, what, from) => Array.isArray(jump) ? where.indexOf(what, from) : where.lastIndexOf(what);
+  let done = 0;
+  for (const one of [].concat(jump)) {
+    const at = one && hasChain(table, one) ? find(text, " " + one, done) : -1;
+    if (at >= 0) {
+      code.append(text.slice(done, at + 1), chainLink(table, one));
+      done = at + 1 + one.length;
+    }
+  }
+  code.append(text.slice(done));
+  item.append(...(line ? [element("span", "line " + line + " ", "line")] : []), code);
   return item;
 }
 
@@ -116,7 +123,8 @@ function showChain(table, chain) {
   const heading = element("h3", table + " " + chain);
   heading.tabIndex = -1;
   const policy = one.policy ? ", policy " + one.policy : "";
-  const about = element("p", one.rules.length + (one.rules.length === 1 ? " rule" : " rules") + policy, "count");
+  const what = one.holds || "rule";
+  const about = element("p", one.rules.length + " " + what + (one.rules.length === 1 ? "" : "s") + policy, "count");
   const from = callers(table, chain);
   const up = element("p", from.length ? "From: " : "Nothing in this table leads here.");
   from.slice(0, 40).forEach((name, place) => up.append(place ? ", " : "", chainLink(table, name)));
@@ -124,7 +132,7 @@ function showChain(table, chain) {
   const list = element("ol", undefined, "tree");
   list.append(...one.rules.slice(0, 1000).map((rule) => ruleItem(table, rule)));
   browser.replaceChildren(heading, about, up, list);
-  if (one.rules.length > 1000) browser.append(element("p", "The first 1000 rules are shown."));
+  if (one.rules.length > 1000) browser.append(element("p", "The first 1000 " + what + "s are shown."));
   input.value = table + " " + chain;
   heading.focus();
   document.getElementById("chains").scrollIntoView();

@@ -58,13 +58,16 @@ def quoting(text: str, *, negated: bool = False) -> Test:
 _NEGATING = {"!=", NO_BIT}
 
 
-def compared(match: Match, scope: Scope) -> Compared:
-    """Return what a comparison asks of packets of the scope's family."""
+def compared(match: Match, scope: Scope, only: tuple[Expression, ...] | None = None) -> Compared:
+    """Return what a comparison asks of packets of the scope's family.
+
+    `only` are those constants of a set, for packets that can be none of the others.
+    """
     text = match_words(match)
     chance = _chance(match, scope)
     if chance is not None:
         return Compared(((chance._replace(part=text),),))
-    constants = _constants(match, scope)
+    constants = _constants(match, scope) if only is None else only
     found = None if constants is None else among(match.left, constants, scope, match.operator)
     if found is None:
         negated = match.operator in _NEGATING

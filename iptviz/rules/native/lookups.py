@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.nft.expressions import CatchAll, Concatenation, Hash, Numgen, Payload, SetReference
+from iptviz.nft.expressions import (
+    CatchAll,
+    Concatenation,
+    Hash,
+    Numgen,
+    Payload,
+    SetReference,
+    network_of,
+)
+from iptviz.nft.model import CHANGING
+from iptviz.nft.statements import Nat, VerdictMap
 from iptviz.rules.form import Test
 from iptviz.rules.native.comparing import among, drawn_of, quoting
 from iptviz.rules.native.fields import bounds_of, networks_of
@@ -14,10 +25,12 @@ from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeGuard
 
     from iptviz.nft.expressions import AnonymousSet, Element, Expression
+    from iptviz.nft.model import SetOrMap
+    from iptviz.nft.statements import Match
     from iptviz.rules.form import CompiledRule
     from iptviz.rules.native.comparing import Way
     from iptviz.rules.native.scope import Scope
@@ -62,6 +75,21 @@ def _drawn(key: Expression, elements: Sequence[Line], make: Maker) -> Iterable[C
             text = f"{words_of(key)} {words_of(element.key)}"
             yield make((Test("chance", Fraction(covered, left), quote=text, part=text),), element, line)
             left -= covered
+
+
+def drawn_share(statements: Iterable[object], element: Element) -> Fraction | None:
+    """Return the share (in (0, 1]) that an element has of what a rule draws; None if that draws nothing."""
+    keys = (
+        one.key if isinstance(one, VerdictMap) else getattr(one.address, "key", None)
+        for one in statements
+        if isinstance(one, VerdictMap | Nat)
+    )
+    for key in keys:
+        drawn = drawn_of(key) if key is not None else None
+        if drawn is not None and isinstance(key, Numgen) and not isinstance(element.key, CatchAll):
+            first, count = drawn
+            return Fraction(_covered(element, first, first + count - 1), count) or None
+    return None
 
 
 def _in_order(elements: Iterable[Line]) -> list[Line]:
@@ -109,7 +137,8 @@ class ElementParts:
 
     def towards(self, destination: Network | None, port: int | None = None) -> Sequence[CompiledRule]:
         """Return those that may match a packet to `destination` and `port`; None is not known."""
-        wanted = destination if self._address is not None else port if self._port is not None else None
+        known = destination if self._address is not None else None
+        wanted = port if known is None and self._port is not None else known
         if wanted not in self._towards:
             rules = map(self._rule, self._elements(wanted))
             self._towards[wanted] = tuple(rule for rule in rules if rule is not None)
@@ -150,6 +179,68 @@ class ElementParts:
         return self._make(
             tuple(test._replace(quote=test.quote or text, part=text) for test in tests), element, line
         )
+
+
+class SetParts:
+    """A rule that asks whether the destination is in a long set, as one part: see `Parts`.
+
+    Of a destination that is known, the others of the set are not asked: none is that.
+    """
+
+    def __init__(
+        self, found: SetOrMap, make: Callable[[tuple[Expression, ...] | None], CompiledRule]
+    ) -> None:
+        self._found = found
+        self._make = make
+        self._towards: dict[Network | None, Sequence[CompiledRule]] = {}
+
+    def towards(self, destination: Network | None, port: int | None = None) -> Sequence[CompiledRule]:  # noqa: ARG002
+        """Return the rule, where it may match a packet to `destination`; None is not known."""
+        wanted = destination if _is_host(destination) else None
+        if wanted not in self._towards:
+            self._towards[wanted] = self._rules(wanted)
+        return self._towards[wanted]
+
+    def _rules(self, wanted: Network | None) -> Sequence[CompiledRule]:
+        if wanted is None:
+            return (self._make(None),)
+        same = tuple(self._keys_of(wanted))
+        return (self._make(same),) if same else ()
+
+    def _keys_of(self, wanted: Network) -> Iterator[Expression]:
+        if self._is_of_hosts:  # which is searched in no time
+            found = (element.key for _, element in self._found.elements_with(show_host(wanted)))
+            yield from (key for key in found if network_of(key) == wanted)
+            return
+        yield from self._by_network.get(wanted, ())
+        yield from self._by_network.get(None, ())
+
+    @cached_property
+    def _is_of_hosts(self) -> bool:
+        return self._found.is_of_hosts
+
+    @cached_property
+    def _by_network(self) -> dict[Network | None, list[Expression]]:
+        """The keys by their addresses; by None what is no single address."""
+        found: dict[Network | None, list[Expression]] = {}
+        for element in self._found.elements:
+            network = network_of(element.key)
+            found.setdefault(network if _is_host(network) else None, []).append(element.key)
+        return found
+
+
+def is_searched(match: Match, scope: Scope) -> bool:
+    """Whether `SetParts` is for a comparison: of the destination with a long set of single addresses."""
+    if match.left not in _ADDRESSES or match.operator != "==" or not isinstance(match.right, SetReference):
+        return False
+    found = scope.named(match.right)
+    plain = found is not None and not _OTHERWISE.intersection(found.head.flags)
+    return plain and found is not None and found.has_many(_LONG)
+
+
+_LONG = 64
+_OTHERWISE = frozenset({"interval", *CHANGING})
+"""Flags of sets whose elements are more than addresses, or may be others later."""
 
 
 def _is_host(wanted: Network | int | None) -> TypeGuard[Network]:

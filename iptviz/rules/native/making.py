@@ -9,7 +9,7 @@ from iptviz.nft.statements import Assign, Counter, Last, Match, Nat, Verdict, Ve
 from iptviz.rules.form import ASK, NOTHING, UNSEEN, Action, CompiledRule
 from iptviz.rules.native.actions import done, nat_action, serves, verdict
 from iptviz.rules.native.comparing import Compared, compared, in_unseen, never
-from iptviz.rules.native.lookups import ElementParts, FewParts, lookup
+from iptviz.rules.native.lookups import ElementParts, FewParts, SetParts, is_searched, lookup
 from iptviz.rules.native.place import NftPlace, TableName, table_name
 
 if TYPE_CHECKING:
@@ -52,6 +52,8 @@ class _Making:
         """Return a rule that asks `tests` and then comes to some statements."""
         for place, statement in enumerate(statements):
             rest = statements[place + 1 :]
+            if isinstance(statement, Match) and is_searched(statement, self._scope):
+                return self._of_long_set(statement, tests, rest)
             if isinstance(statement, Match):
                 asked = compared(statement, self._scope)
                 tests = (*tests, *asked.first)
@@ -98,6 +100,18 @@ class _Making:
             else:
                 parts = FewParts(self._made(way, action, then) for way in asked.ways)
         return self._made(tests, _ASKING, parts)
+
+    def _of_long_set(self, match: Match, tests: Way, rest: Sequence[Statement]) -> CompiledRule:
+        """Return a rule that asks whether the destination is in a long set."""
+        action, then = (_ASKING if rest else _COUNTED), self._then(rest)
+        found = self._scope.named(match.right) if isinstance(match.right, SetReference) else None
+        assert found is not None  # noqa: S101 - else it would not be searched
+
+        def make(only: tuple[Expression, ...] | None) -> CompiledRule:
+            asked = compared(match, self._scope, only)
+            return self._made((*asked.first, *_tests(asked)), action, then)
+
+        return self._made(tests, _ASKING, SetParts(found, make))
 
     # --- maps ------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.grammar.parts import Counters
 from iptviz.nft.statements import Counter
 from iptviz.records import NamedTuple
+from iptviz.rules.native.rule_words import rule_words
 from iptviz.rules.native.words import words_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class NftPlace:
     def text(self) -> str:
         """What stands in its line: the rule, or the element in words where that has a line of its own."""
         own = self.element is not None and self.line != self.rule.line
-        return words_of(self.element) if own else self.rule.text
+        return words_of(self.element) if own else rule_words(self.rule)
 
     @property
     def comment(self) -> str | None:
