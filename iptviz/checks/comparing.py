@@ -39,11 +39,13 @@ def _sides(sides: Sequence[str]) -> str:
     return " and ".join(SIDES[side] for side in sides)
 
 
-_HOW_MUCH = {"not-shown": "all"}
+_HOW_MUCH = dict.fromkeys(("not-shown", "by-name", "eras"), "all")
 _WHY = {
     "not-shown": "may have rules there that the dump does not show",
     "cut": "may have rules there that were cut off",
     "excerpt": "may lack lines there",
+    "by-name": "may hide what rules ask there, and only name it",
+    "eras": "were written by different releases of kube-proxy there",
 }
 
 
@@ -52,6 +54,7 @@ def _fact_not_compared(*, fact: str, sides: Sequence[str]) -> str:
 
 
 _FACTS = {
+    "comments": "comments of rules",
     "interfaces": "interfaces of rules",
     "host-names": "addresses that are printed as names",
     "words": "words of a listing that cannot be read",
@@ -118,6 +121,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "fact-not-compared": _fact_not_compared,
     "property-not-compared": _property_not_compared,
     "findings-not-compared": _findings_not_compared,
+    "native-not-checked": "findings of check in tables of nft",
+    "rules-of-two-languages": "other chains and rules of {family}: one side has them from iptables, one from nft",
     "only-services": "other chains and rules, findings of check (--services-only)",
     "only-namespace": "services of other namespaces, other chains and rules, findings of check "
     "(--namespace {namespace})",

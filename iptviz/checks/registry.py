@@ -56,6 +56,7 @@ CATALOGUES = (
     "counters",
     "counting",
     "comparing",
+    "modes",
     "packet",
     "graph",
     "pseudonyms",

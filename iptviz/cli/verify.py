@@ -13,7 +13,11 @@ from iptviz.redact.named import Named
 @question("verify", without=("of_node",))
 def verify_command(
     dump: Annotated[
-        Snapshot, positional(metavar="DUMP", text="Output of iptables-save on the node."), Named.DUMP
+        Snapshot,
+        positional(
+            metavar="DUMP", text="Output of iptables-save on the node; in nftables mode of nft list ruleset."
+        ),
+        Named.DUMP,
     ],
     objects: Annotated[
         ApiCluster,

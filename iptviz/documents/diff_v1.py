@@ -10,13 +10,13 @@ from iptviz.documents.differing import property_text, reached_text
 from iptviz.documents.shapes import (
     Shape,
     decider_shape,
-    dump_shape,
     exact_text,
     findings_shape,
     frontend_form_shape,
-    mode_shape,
     service_shape,
     share_shape,
+    source_mode_shape,
+    source_shape,
 )
 
 if TYPE_CHECKING:
@@ -45,13 +45,17 @@ def document(result: DiffResult) -> Shape:
     """
     from iptviz.documents.diff_asked_v1 import equivalent_shape, packet_shape
 
+    old, new = result.sources(0)[0], result.sources(1)[0]
     return {
         "schema": "iptviz.diff.v1",
-        "old": dump_shape(result.old.dump, complete=result.old.dump.complete),
-        "new": dump_shape(result.dump, complete=result.dump.complete),
+        "old": source_shape(old, complete=old.complete),
+        "new": source_shape(new, complete=new.complete),
         **_several(result),
-        "mode": {"old": mode_shape(result.old.dump), "new": mode_shape(result.dump)},
-        "expected": [],
+        "mode": {"old": source_mode_shape(old), "new": source_mode_shape(new)},
+        "expected": [
+            {"id": item.id.removeprefix("mode-"), "text": text}
+            for item, text in zip(result.expected, sentences(result.expected), strict=True)
+        ],
         "differs": result.differs,
         "services": _services(result),
         "chains": _chains(result),
@@ -73,13 +77,14 @@ def document(result: DiffResult) -> Shape:
 
 
 def _several(result: DiffResult) -> Shape:
-    """Return all dumps of both sides, where one has several."""
-    if len(result.old.dumps) == len(result.snapshot.dumps) == 1:
+    """Return all dumps and listings that are compared of both sides, where one has several."""
+    sides = {"old": result.sources(0), "new": result.sources(1)}
+    if all(len(sources) == 1 for sources in sides.values()):
         return {}
     return {
         "dumps": {
-            side: [dump_shape(dump, complete=dump.complete) | {"number": dump.number} for dump in node.dumps]
-            for side, node in (("old", result.old), ("new", result.snapshot))
+            side: [source_shape(one, complete=one.complete) | {"number": one.number} for one in sources]
+            for side, sources in sides.items()
         }
     }
 
@@ -281,7 +286,7 @@ def _rule_change(change: RuleChange) -> Shape:
 
 
 def _rule(form: RuleForm | None) -> Shape | None:
-    return None if form is None else {"line": form.line, "text": form.text}
+    return None if form is None else {"line": form.line or None, "text": form.text}
 
 
 # --- findings --------------------------------------------------------------------------------------------------

@@ -83,6 +83,13 @@ def mode_shape(dump: Dump) -> str | None:
     return name if name in PROXY_MODES else None
 
 
+def source_mode_shape(source: RuleSource) -> str | None:
+    """Return the same of a dump, or of a listing of nft."""
+    from iptviz.dump.model import Dump
+
+    return mode_shape(source) if isinstance(source, Dump) else _mode_of_listing(source)
+
+
 def several_shape(node: Snapshot | None) -> Shape:
     """Return the field `dumps`, where a node has several; elsewhere nothing."""
     if node is None or len(node.dumps) <= 1:

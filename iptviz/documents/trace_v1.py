@@ -26,6 +26,7 @@ from iptviz.documents.shapes import (
     share_shape,
     source_shape,
 )
+from iptviz.dump.model import Dump
 from iptviz.engine.chance import total
 from iptviz.kube.comments import way_of_comment
 from iptviz.kube.families import PROXY_TABLES, shares_out
@@ -35,7 +36,6 @@ from iptviz.rules.iptables import dump_rule
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from iptviz.dump.model import Dump
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.observed import Observation
     from iptviz.kube.outcome import Endpoint, FrontendOutcome, Hop, Verdict
@@ -111,7 +111,8 @@ def _observations(result: TraceResult, place: int) -> Shape:
     """Return what the counters tell; nothing where the dump has none."""
     if not any(result.observed):
         return {}
-    return {"observed": [_observation(observation, result.since) for observation in result.observed[place]]}
+    older = result.since if isinstance(result.since, Dump) else None
+    return {"observed": [_observation(observation, older) for observation in result.observed[place]]}
 
 
 def _observation(observation: Observation, since: Dump | None) -> Shape:

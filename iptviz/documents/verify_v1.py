@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from iptviz.checks.wording import sentences
 from iptviz.documents.shapes import (
     Shape,
-    dump_shape,
     findings_shape,
     number_shape,
     several_shape,
     share_shape,
+    source_shape,
 )
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def document(result: VerifyResult) -> Shape:
     """Return the document as a dict."""
     return {
         "schema": "iptviz.verify.v1",
-        "dump": dump_shape(result.dump, complete=result.dump.complete),
+        "dump": source_shape(result.dump, complete=result.dump.complete),
         **several_shape(result.snapshot),
         "node": result.node,
         "agrees": not result.differs,

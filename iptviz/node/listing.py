@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Protocol
 
 from iptviz.errors import NothingError
+from iptviz.intake.index import TABLE_NAMES
 from iptviz.intake.remark import remark
 from iptviz.nft.model import Ruleset
 from iptviz.records import NamedTuple
@@ -143,6 +144,18 @@ class NftListing:
         return (FAMILIES[self.family][0], name) in self.ruleset.tables
 
     @property
+    def has_tables_of_others(self) -> bool:
+        """Whether there is a table that neither kube-proxy nor iptables has made."""
+        return any(not _is_own(table) for table in self._asked)
+
+    def own(self) -> NftListing:
+        """Return the same listing, of the tables that kube-proxy or iptables has made."""
+        found = Ruleset(self.ruleset.form, self.ruleset.version)
+        found.tables = {key: table for key, table in self.ruleset.tables.items() if _is_own(table)}
+        found.remarks, found.notes = self.ruleset.remarks, self.ruleset.notes
+        return NftListing(found, self.source, self.family, self.chains_elsewhere)
+
+    @property
     def unasked(self) -> tuple[str, ...]:
         """Tables with rules that packets meet at devices, and that there may be others which are not listed."""
         at_devices = tuple(
@@ -161,6 +174,14 @@ class NftListing:
     def complete(self) -> bool:
         """Whether all tables are shown, with all that is in them."""
         return not self.gaps
+
+
+def _is_own(table: Table) -> bool:
+    """Whether a table is one of kube-proxy's or of iptables', by its name."""
+    return table.family in {"ip", "ip6"} and table.name in {_KUBE_PROXY, *TABLE_NAMES}
+
+
+_KUBE_PROXY = "kube-proxy"
 
 
 def _is_at_device(chain: Chain, base: Base) -> bool:

@@ -66,6 +66,7 @@ class Snapshot:
         self._name = name
         self.problems = tuple(problems)
         self.nothing = nothing
+        self._own_tables_alone = False
         self.evidence_problems: list[DumpError] = []
         self._read: dict[str, tuple[Any, ...]] = {}
         self._listings: dict[str, NftListing | None] = {}
@@ -118,8 +119,32 @@ class Snapshot:
         if family not in self._listings:
             from iptviz.node.listing import listing_of
 
-            self._listings[family] = listing_of(self.listings, family, self.dumps)
+            found = listing_of(self.listings, family, self.dumps)
+            own = found.own() if found is not None and self._own_tables_alone else found
+            self._listings[family] = own if own is not None and own.tables else None
         return self._listings[family]
+
+    @property
+    def has_tables_of_others(self) -> bool:
+        """Whether listings of nft show tables that neither kube-proxy nor iptables has made."""
+        listings = (self.listing(family) for family in VERSIONS)
+        return any(found is not None and found.has_tables_of_others for found in listings)
+
+    def without_tables_of_others(self) -> Snapshot:
+        """Return the same node, of whose tables of nft those alone count that kube-proxy or iptables made."""
+        kept = self._with(self.evidence)
+        kept._own_tables_alone = True
+        return kept
+
+    def without_evidence(self, kinds: Collection[str]) -> Snapshot:
+        """Return the same node without some kinds of evidence."""
+        return self._with(piece for piece in self.evidence if piece.kind not in kinds)
+
+    def _with(self, evidence: Iterable[Evidence]) -> Snapshot:
+        """Return the same node with other evidence."""
+        made = Snapshot(self.dumps, evidence, name=self._name, problems=self.problems, nothing=self.nothing)
+        made._own_tables_alone = self._own_tables_alone
+        return made
 
     @cached_property
     def listings(self) -> tuple[ReadListing, ...]:
@@ -274,9 +299,7 @@ class Snapshot:
         for piece in pieces:
             READERS["pods"](piece)
         others = (piece for piece in self.evidence if piece.kind != "pods")
-        return Snapshot(
-            self.dumps, (*others, *pieces), name=self._name, problems=self.problems, nothing=self.nothing
-        )
+        return self._with((*others, *pieces))
 
     # --- tables that no dump shows -----------------------------------------------------------------------
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.kube.nftables.frontends import Frontends
+from iptviz.kube.nftables.names import is_of_service
 from iptviz.kube.nftables.table import SERVICE_IPS
 from iptviz.nft.expressions import AnonymousSet, Payload, network_of
 from iptviz.nft.statements import Match
@@ -43,7 +44,13 @@ class NativeSurroundings(NamedTuple):
 
     @property
     def _everywhere(self) -> dict[Network, None]:
-        return dict.fromkeys(net for rule in self.table.dispatching for net in self._pods_of(rule))
+        """The networks of all services: up to 1.35 chains of services name them, and all of these the same."""
+        found = dict.fromkeys(net for rule in self.table.dispatching for net in self._pods_of(rule))
+        if found:
+            return found
+        chains = (name for name in self.table.nft.chains if is_of_service(name))
+        rules = (rule for name in chains for rule in self._rules(name))
+        return dict.fromkeys(next(filter(None, (tuple(self._pods_of(rule)) for rule in rules)), ()))
 
     def _rules(self, chain: str) -> Sequence[Rule]:
         found = self.table.nft.chains.get(chain)

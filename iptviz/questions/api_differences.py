@@ -50,8 +50,8 @@ class Difference(NamedTuple):
 
     @property
     def line(self) -> int | None:
-        """The line of the rule (counted from 1), None without one."""
-        return None if self.rule is None else self.rule.line
+        """The line of the rule (counted from 1), None without one, and in JSON."""
+        return (self.rule.line or None) if self.rule is not None else None
 
 
 class Comparison:

@@ -54,6 +54,9 @@ def packet_fates(old: Snapshot, new: Snapshot, asked: str) -> PacketFates:
         DumpError: a packet passes tables of nft on a node.
     """
     fields = _read(asked, (old, new))
+    for node in (old, new):
+        if not node.dumps:
+            raise _not_compared(node.listed_in)
     try:
         mine = packet(old, **fields)
     except AbsentError:
@@ -112,11 +115,15 @@ def _refuse_listings(found: PacketResult) -> None:
     """
     listing = next((source for source in found.sources if not isinstance(source, Dump)), None)
     if listing is not None:
-        raise DumpError(
-            "tables of nft are not compared yet",
-            where=listing.source,
-            hint="ask iptviz packet about each node",
-        )
+        raise _not_compared(listing.source)
+
+
+def _not_compared(source: str) -> DumpError:
+    return DumpError(
+        "--packet compares iptables rules alone, and packets pass tables of nft",
+        where=source,
+        hint="ask iptviz packet about each node",
+    )
 
 
 def _asking(found: PacketResult) -> Asking:

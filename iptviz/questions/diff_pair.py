@@ -1,4 +1,4 @@
-"""What differs between two dumps of one family, and whether that counts."""
+"""What differs between two sources of rules of one family, and whether that counts."""
 
 from __future__ import annotations
 
@@ -11,24 +11,29 @@ if TYPE_CHECKING:
     from iptviz.compare.chains.forms import ChainChange, ChainChanges
     from iptviz.compare.ports.differences import PortChanges
     from iptviz.dump.model import Dump
+    from iptviz.intake.remark import Remark
+    from iptviz.node.listing import NftListing
     from iptviz.questions.finding_changes import FindingChanges
 
 
 class PairDiff(NamedTuple):
-    """What differs between two dumps of one family.
+    """What differs between two dumps, or listings of nft, of one family.
 
     `ports` is None where services are not compared; `counts` are how many service ports either side has.
     `chains` is None where rules are not compared. `set_aside` counts differences that a node's own place rightly
-    makes, where these are left out.
+    makes, where these are left out. `expected` is what kube-proxy's modes mean to do otherwise, where both sides
+    are in different ones: none of it is among the rest. `findings_compared`: so is what `check` finds.
     """
 
-    old: Dump
-    new: Dump
+    old: Dump | NftListing
+    new: Dump | NftListing
     ports: PortChanges | None
     counts: tuple[int, int]
     chains: ChainChanges | None
     findings: FindingChanges
     set_aside: int = 0
+    expected: tuple[Remark, ...] = ()
+    findings_compared: bool = False
 
     @property
     def differs(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from iptviz.dump.model import Dump
 from iptviz.kube.find import find
@@ -55,7 +55,7 @@ class TraceResult(NamedTuple):
     siblings: tuple[tuple[Frontend, ...], ...]
     notes: tuple[Item, ...]
     observed: tuple[tuple[Observation, ...], ...] = ()
-    since: Dump | None = None
+    since: Dump | NftListing | None = None
     snapshot: Snapshot | None = None
     others: tuple[TraceResult, ...] = ()
     paths: tuple[FrontendPaths, ...] = ()
@@ -138,16 +138,16 @@ def trace(
     """
     target = without_password(target)
     snapshot = as_snapshot(dump, listed=True).with_pods(pods)
-    before = None if since is None else as_snapshot(since)
+    before = None if since is None else as_snapshot(since, listed=True)
     candidates = read_file(names, _names_reader) or []
     pod = _pod_asked_for(snapshot, target, candidates)
     asked = pod.target if pod else target
     family = family_of_target(asked)
     beside = Beside(client, addresses, routes, ipset, recent, sysctl, tuple(assume)).once()
     answers = [
-        _trace(each, asked, candidates, before.of_family(each.family)[0] if before else None)
+        _trace(each, asked, candidates, _older(before, each.family))
         if isinstance(each, Dump)
-        else _traced_in(each, asked)
+        else _traced_in(each, asked)._replace(since=_older(before, each.family))
         for each in _sources(snapshot, family)
     ]
     answers = [answer for answer in answers if answer.services] or answers[:1]
@@ -179,6 +179,14 @@ def _sources(node: Snapshot, family: str | None) -> tuple[Dump | NftListing, ...
     if not found:
         raise node.without_services()
     return found
+
+
+def _older(before: Snapshot | None, family: str) -> Dump | NftListing | None:
+    """Return where rules of an older time told of services, of a family if there are such; None without any."""
+    if before is None:
+        return None
+    found = _sources(before, family)
+    return next((source for source in found if source.family == family), found[0])
 
 
 def _traced_in(listing: NftListing, target: str) -> TraceResult:
@@ -227,17 +235,20 @@ def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> Trac
 def _with_changes(answer: TraceResult, snapshot: Snapshot, before: Snapshot) -> TraceResult:
     """Return the answer of one dump with what changed since an older one, be it that the target is gone."""
     since = answer.since
-    if since is None or not isinstance(answer.dump, Dump) or since.family != answer.dump.family:
+    source = cast("Dump | NftListing", answer.dump)
+    if since is None or since.family != source.family:
         return answer
     from iptviz.questions.since import changes_since, was_there  # few compare with an older dump
 
     if not answer.services:
         return answer._replace(notes=(*answer.notes, *was_there(since, parse_target(answer.target))))
-    changes = changes_since((before, snapshot), (since, answer.dump), answer.services)
+    changes = changes_since((before, snapshot), (since, source), answer.services)
     return answer._replace(changes=changes)
 
 
-def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump | None) -> TraceResult:
+def _trace(
+    dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump | NftListing | None
+) -> TraceResult:
     """Return what one dump says."""
     parsed = parse_target(target)
     naming = Naming(dump, candidates)
@@ -248,13 +259,14 @@ def _trace(dump: Dump, target: str, candidates: Sequence[Candidate], since: Dump
     for traced in services:
         notes += frontend_notes(dump, traced)
     notes += address_notes(parsed, found, target)
-    notes += since_notes(dump, since)
+    older = since if isinstance(since, Dump) else None
+    notes += since_notes(dump, older)
     if not services:
         from iptviz.checks.absence import absence
         from iptviz.checks.sync import missing_ground
 
         notes = [*absence(dump, parsed, target, missing_ground(dump)), *notes]
-    observed = tuple(tuple(_observed(dump, traced, since)) for traced in services)
+    observed = tuple(tuple(_observed(dump, traced, older)) for traced in services)
     return TraceResult(dump, target, services, found.wanted, siblings, _said_once(notes), observed, since)
 
 

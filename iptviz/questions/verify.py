@@ -10,36 +10,28 @@ from iptviz.checks.era import mode_remark
 from iptviz.checks.finding import distinct, findings_among
 from iptviz.checks.wording import sentence
 from iptviz.cluster.api import ApiCluster, read_cluster
-from iptviz.cluster.usable import place_of, rests_on_hints
-from iptviz.compare.ports.hiding import Hiding
-from iptviz.compare.ports.matching import matched_ports
-from iptviz.compare.ports.of_api import ANY_RELEASE, forms_of_api
-from iptviz.compare.ports.of_rules import forms_of
+from iptviz.dump.model import Dump
 from iptviz.errors import DumpError, TargetError, near, near_names, quoted
 from iptviz.intake.remark import remark
-from iptviz.kube.dispatching import DispatchingRules
-from iptviz.kube.era import era_of
 from iptviz.kube.mode import mode_of
-from iptviz.kube.naming import Naming
-from iptviz.kube.service_ports import service_ports
 from iptviz.node.snapshot import Snapshot, as_snapshot
 from iptviz.questions.api_differences import Comparison, Difference
 from iptviz.questions.document import document_of
+from iptviz.questions.service_sources import table_of
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes
+from iptviz.questions.verified import Sides, hides_zone, sides_of, sources_by_family
 from iptviz.records import NamedTuple
 from iptviz.supplied.files import Supplied, read_file
 from iptviz.supplied.service_names import Candidate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from iptviz.checks.finding import Finding, Item
     from iptviz.compare.ports.form import PortForm
-    from iptviz.dump.model import Dump
-    from iptviz.kube.releases import Releases
+    from iptviz.node.listing import NftListing
     from iptviz.supplied.files import FileArgument
 
-_EXTERNAL_IP, _EXTERNAL_IPS_OFF, _HEALTH_CHECKS = "external-ip", 40, 21
 _COMPARED = {"iptables", "flushed", "none"}
 """Modes in which services would be in the rules that are there."""
 
@@ -51,7 +43,7 @@ class VerifyResult(NamedTuple):
     typed; `others` are the answers of the node's dumps of other families.
     """
 
-    dump: Dump
+    dump: Dump | NftListing
     node: str | None
     compared: int
     differences: tuple[Difference, ...]
@@ -131,14 +123,15 @@ def verify_cluster(
 ) -> VerifyResult:
     """Compare a node with a cluster, as `verify` does: of each family the dump that has services."""
     _check_node(cluster, node)
-    snapshot = as_snapshot(dump).with_pods(pods)
-    by_family: dict[str, Dump] = {}
-    for each in snapshot.dumps:
-        mode = mode_of(each)
-        if mode.name == "iptables" and not mode.lacking:
-            by_family.setdefault(each.family, each)
+    snapshot = as_snapshot(dump, listed=True).with_pods(pods)
     comparison = Comparison(cluster, node, snapshot.pods or ())
-    answers = [_verify(each, comparison) for each in by_family.values() or [snapshot.dump]]
+    sources = sources_by_family(snapshot) or snapshot.dumps[:1]
+    if not sources:
+        raise DumpError(
+            "services cannot be compared: the listing of nft has no table kube-proxy",
+            where=snapshot.listed_in,
+        )
+    answers = [_verify(each, comparison) for each in sources]
     return answers[0]._replace(snapshot=snapshot, others=tuple(answers[1:]))
 
 
@@ -151,60 +144,26 @@ def _check_node(cluster: ApiCluster, node: str | None) -> None:
         )
 
 
-def _verify(dump: Dump, comparison: Comparison) -> VerifyResult:
+def _verify(source: Dump | NftListing, comparison: Comparison) -> VerifyResult:
+    if isinstance(source, Dump):
+        _check_mode(source)
+    sides = sides_of(source, comparison.cluster, comparison.node)
+    return VerifyResult(
+        source,
+        comparison.node,
+        len(sides.both),
+        tuple(_differences(sides, comparison)),
+        tuple(_ignored(comparison.cluster)),
+        tuple(_notes(source, sides, comparison)),
+    )
+
+
+def _check_mode(dump: Dump) -> None:
     mode = mode_of(dump)
     shown = mode.lacking or mode.name
     if shown not in _COMPARED:
         what = sentence(mode_remark(shown))
         raise DumpError(f"services cannot be compared: {what}", where=dump.source)
-    sides = _sides(dump, comparison)
-    return VerifyResult(
-        dump,
-        comparison.node,
-        len(sides.both),
-        tuple(_differences(sides, comparison)),
-        tuple(_ignored(comparison.cluster)),
-        tuple(_notes(dump, sides, comparison)),
-    )
-
-
-class _Sides(NamedTuple):
-    """The service ports of API and dump: what both have, and each alone.
-
-    `skipped` are kinds of frontends, and of differences, of which this kube-proxy may rightly write nothing.
-    """
-
-    both: list[tuple[PortForm, PortForm]]
-    missing: list[PortForm]
-    extra: list[PortForm]
-    skipped: frozenset[str]
-
-
-def _sides(dump: Dump, comparison: Comparison) -> _Sides:
-    releases = era_of(dump).releases
-    version = {"ipv4": 4, "ipv6": 6}[dump.family]
-    wanted = list(forms_of_api(comparison.cluster, version, comparison.node, releases))
-    candidates = [Candidate(*port.service[:3]) for port in wanted]
-    found = forms_of(dump, service_ports(DispatchingRules(dump), Naming(dump, candidates)))
-    skipped = _unwritten_frontends(found, releases) | _unwritten_health_checks(dump, releases)
-    return _Sides(*matched_ports(wanted, found), skipped)
-
-
-def _unwritten_health_checks(dump: Dump, releases: Releases) -> frozenset[str]:
-    """Return what stands for health checks, if there may rightly be no rule for them: there is one since 1.21."""
-    hiding = Hiding(dump, as_snapshot(dump).unseen_tables(dump))
-    is_due = releases and min(releases) >= _HEALTH_CHECKS and not hiding.health_checks
-    return frozenset() if is_due else frozenset({"health check"})
-
-
-def _unwritten_frontends(found: Iterable[PortForm], releases: Releases) -> frozenset[str]:
-    """Return which frontends may be missing: kube-proxy writes no external IPs without AllowServiceExternalIPs.
-
-    That gate is there since 1.36 and off since 1.40 (KEP-5707). Where one external IP is written, it is on.
-    """
-    shown = {frontend.kind for port in found for frontend in port.frontends}
-    may_be_off = not releases or max(releases) >= _EXTERNAL_IPS_OFF
-    return frozenset({_EXTERNAL_IP}) if may_be_off and _EXTERNAL_IP not in shown else frozenset()
 
 
 def _finding(mismatch: Difference, *, complete: bool) -> Finding:
@@ -215,7 +174,7 @@ def _finding(mismatch: Difference, *, complete: bool) -> Finding:
     return difference(mismatch.kind, differing, mismatch.rule, complete=complete)
 
 
-def _differences(sides: _Sides, comparison: Comparison) -> Iterator[Difference]:
+def _differences(sides: Sides, comparison: Comparison) -> Iterator[Difference]:
     """Yield all differences, in the order of the services' names."""
     reasons = dict(_ignored(comparison.cluster))
     rows = [comparison.missing_service(wanted) for wanted in sides.missing]
@@ -233,38 +192,53 @@ def _ignored(cluster: ApiCluster) -> Iterator[tuple[str, str]]:
             yield f"{service.namespace}/{service.name}", service.ignored
 
 
-def _notes(dump: Dump, sides: _Sides, comparison: Comparison) -> Iterator[Item]:
+def _notes(source: Dump | NftListing, sides: Sides, comparison: Comparison) -> Iterator[Item]:
     cluster, node = comparison.cluster, comparison.node
-    yield from unprinted_notes(dump, suspects(dump))
-    yield from reading.gaps(dump)
+    yield from _of_dump(source) if isinstance(source, Dump) else _of_listing(source)
     known = cluster.node_names
     if node is not None and node not in known and cluster.tells_endpoints:
         yield remark("node-without-endpoints", node=node, names=near_names(node, sorted(known)))
-    if mode_of(dump).name != "iptables":
-        from iptviz.checks.sync import emptiness
-
-        yield from emptiness(dump)
     if not cluster.tells_endpoints:
         yield remark("endpoints-not-given")
     elif node is None and any(
-        "Local" in {port.internal_policy, port.external_policy} for port in _wanted(sides)
+        "Local" in {port.internal_policy, port.external_policy} for port in sides.wanted
     ):
         yield remark("policies-need-node")
-    if _hides_zone(dump, cluster, node):
+    if hides_zone(source, cluster, node):
         yield remark("hints-need-zone", node=node)
     yield from _left_open(cluster, sides)
-    skipped = sum(frontend.kind in sides.skipped for port in _wanted(sides) for frontend in port.frontends)
+    skipped = sum(frontend.kind in sides.skipped for port in sides.wanted for frontend in port.frontends)
     if skipped:
         yield remark("external-ips-not-written", count=skipped)
 
 
-def _left_open(cluster: ApiCluster, sides: _Sides) -> Iterator[Item]:
+def _of_dump(dump: Dump) -> Iterator[Item]:
+    """Yield what a dump lacks, and why it has no services."""
+    yield from unprinted_notes(dump, suspects(dump))
+    yield from reading.gaps(dump)
+    if mode_of(dump).name != "iptables":
+        from iptviz.checks.sync import emptiness
+
+        yield from emptiness(dump)
+
+
+def _of_listing(listing: NftListing) -> Iterator[Item]:
+    """Yield what a listing of nft lacks, and that kube-proxy's table has no services."""
+    from iptviz.questions.native_trace import listing_notes
+
+    yield from listing_notes(listing)
+    table = table_of(listing)
+    if table is not None and not table.keeps_services:
+        yield remark("no-services-in-table", table=table.compiled.name)
+
+
+def _left_open(cluster: ApiCluster, sides: Sides) -> Iterator[Item]:
     """Yield what the objects leave open, though they seem to tell it."""
     names = {service: f"{service.namespace}/{service.name}" for service in cluster.services}
     if cut := tuple(names[service] for service in names if service.endpoints_cut):
         yield remark("endpoints-cut", services=cut)
     less = {names[service] for service in names if service.by_endpoints and not service.endpoints_cut}
-    found = dict.fromkeys("/".join(port.service[:2]) for port in _wanted(sides) if _is_open(port))
+    found = dict.fromkeys("/".join(port.service[:2]) for port in sides.wanted if _is_open(port))
     if open_ones := tuple(name for name in found if name in less):
         yield remark("endpoints-tell-less", services=open_ones)
     for kind, count in cluster.full_chunks:
@@ -273,18 +247,3 @@ def _left_open(cluster: ApiCluster, sides: _Sides) -> Iterator[Item]:
 
 def _is_open(port: PortForm) -> bool:
     return any(frontend.untold or frontend.may_be_fewer for frontend in port.frontends)
-
-
-def _wanted(sides: _Sides) -> Iterator[PortForm]:
-    yield from (wanted for wanted, _ in sides.both)
-    yield from sides.missing
-
-
-def _hides_zone(dump: Dump, cluster: ApiCluster, node: str | None) -> bool:
-    """Whether some service has topology hints, and nothing tells which of its endpoints the node uses."""
-    place = place_of(cluster, node, era_of(dump).releases or ANY_RELEASE)
-    return place.zone is None and any(
-        rests_on_hints(cluster.endpoints.get(port, ()), place, service.hints)
-        for service in cluster.services
-        for port in service.keys
-    )

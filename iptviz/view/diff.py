@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from iptviz.compare.chains.forms import ChainChange
     from iptviz.compare.ports.differences import PortChanges
-    from iptviz.node.snapshot import Snapshot
     from iptviz.questions.diff import DiffResult
     from iptviz.questions.diff_pair import PairDiff
     from iptviz.view.blocks import Block
@@ -51,12 +50,8 @@ def diff_view(result: DiffResult, *, fold: bool = True) -> View:
 
 
 def _sides(result: DiffResult) -> Iterator[Fact]:
-    for label, node in (("Old", result.old), ("New", result.snapshot)):
-        yield Fact(label, dumps_label(node.dumps, complete=_is_whole(node)))
-
-
-def _is_whole(node: Snapshot) -> bool:
-    return all(dump.complete for dump in node.dumps)
+    for label, sources in (("Old", result.sources(0)), ("New", result.sources(1))):
+        yield Fact(label, dumps_label(sources, complete=all(source.complete for source in sources)))
 
 
 # --- the answer in a line --------------------------------------------------------------------------------------
@@ -144,7 +139,9 @@ def compared_text(result: DiffResult) -> str:
     parts = [counted(ports, "service port")] if any(pair.ports is not None for pair in result.pairs) else []
     if any(pair.chains is not None for pair in result.pairs):
         tables = sum(len(_compared_tables(pair)) for pair in result.pairs)
-        parts += [counted(tables, "table"), "findings of check"]
+        parts.append(counted(tables, "table"))
+    if any(pair.findings_compared for pair in result.pairs):
+        parts.append("findings of check")
     return ", ".join(parts) or "nothing"
 
 
@@ -152,8 +149,11 @@ def _compared_tables(pair: PairDiff) -> set[str]:
     """Return the tables that one side has and the other shows, too, or surely has not."""
     if pair.chains is None:
         return set()
-    hidden = {one.table for one in pair.chains.uncompared if one.why == "not-shown"}
+    hidden = {one.table for one in pair.chains.uncompared if one.why in _WHOLLY}
     return {*pair.old.tables, *pair.new.tables} - hidden
+
+
+_WHOLLY = {"not-shown", "by-name", "eras"}
 
 
 # --- the parts -------------------------------------------------------------------------------------------------
@@ -181,6 +181,7 @@ def _of_pair(pair: PairDiff, *, several: bool, fold: bool) -> Iterator[tuple[str
 def _facts(result: DiffResult, *, fold: bool) -> Iterator[Fact]:
     if result.pairs and result.differs:
         yield Fact("Compared", compared_text(result), kind="compared")
+    yield from (Fact("Expected", text, kind="assumed") for text in note_texts(result.expected))
     if fold and (count := folded_info([pair.findings for pair in result.pairs])):
         yield Fact("Info", f"{counted(count, 'finding')} new or gone of severity info (--all)")
     yield from (Fact("Not compared", text, kind="depends") for text in note_texts(result.not_compared))

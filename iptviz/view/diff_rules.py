@@ -124,13 +124,14 @@ def _changed(change: RuleChange) -> Iterator[ChangeLine]:
     """Yield both forms of a rule, with the words that differ told apart."""
     if change.old and change.new:
         old, new = apart(printable(change.old.text), printable(change.new.text))
-        yield ChangeLine("-", old, 1, f"line {change.old.line}")
-        yield ChangeLine("+", new, 1, f"line {change.new.line}")
+        yield ChangeLine("-", old, 1, _place(change.old))
+        yield ChangeLine("+", new, 1, _place(change.new))
 
 
 def _moved(change: RuleChange) -> Iterator[ChangeLine]:
     if change.old and change.new:
-        place = f"line {change.old.line} -> {change.new.line}"
+        lines = [str(form.line or "?") for form in (change.old, change.new)]
+        place = f"line {' -> '.join(lines)}" if lines != ["?", "?"] else ""
         yield line("~", f"moved: {printable(change.new.text)}", 1, place)
         for crossed in change.crossings[:_MOST_CROSSED]:
             yield line("", printable(_crossing(crossed)), 2, f"line {crossed.rule.line}")
@@ -153,7 +154,12 @@ _RULES: Mapping[str, Callable[[RuleChange], Iterator[ChangeLine]]] = {
 
 
 def _rule(sign: Sign, form: RuleForm) -> ChangeLine:
-    return line(sign, printable(form.text), 1, f"line {form.line}")
+    return line(sign, printable(form.text), 1, _place(form))
+
+
+def _place(form: RuleForm) -> str:
+    """Return the line of a rule; JSON has none."""
+    return f"line {form.line}" if form.line else ""
 
 
 # --- findings --------------------------------------------------------------------------------------------------

@@ -29,12 +29,11 @@ def told(said: Shape) -> tuple[object, ...]:
 def made(service: Service, release: str) -> tuple[object, ...]:
     """What a service port was made of, as far as a table tells it.
 
-    Nothing tells a load balancer's address from an external IP but its source ranges, which 1.29 does not ask by a
-    map, nor, in 1.29, what is refused from a cluster IP; nothing of a service without endpoints has affinity.
+    Nothing tells a load balancer's address from an external IP but its source ranges, nor, in 1.29, what is refused
+    from a cluster IP; nothing of a service without endpoints has affinity.
     """
     used = service.endpoints[: service.local] if service.internal_local else service.endpoints
-    ranges = service.source_ranges and release != "1.29"
-    kinds = {BALANCER_IP: BALANCER_IP if ranges else EXTERNAL_IP}
+    kinds = {BALANCER_IP: BALANCER_IP if service.source_ranges else EXTERNAL_IP}
     if release == "1.29" and not service.endpoints:
         kinds = dict.fromkeys((BALANCER_IP, EXTERNAL_IP), CLUSTER_IP)
     frontends = {(kinds.get(kind, kind), *where) for kind, *where in frontends_of(service)}

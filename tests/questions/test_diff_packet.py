@@ -216,7 +216,7 @@ def test_tables_of_nft_are_refused_not_left_out(tmp_path: Path) -> None:
     (folder / "nft-list-ruleset.txt").write_text(
         "table ip guard {\n\tchain all {\n\t\ttype filter hook prerouting priority raw; policy drop;\n\t}\n}\n"
     )
-    with pytest.raises(DumpError, match=r"nft-list-ruleset\.txt: tables of nft are not compared yet"):
+    with pytest.raises(DumpError, match=r"nft-list-ruleset\.txt: --packet compares iptables rules alone"):
         packet_fates(
             iptviz.load_node(str(folder)), as_snapshot(iptviz.load(text.encode())), "- 10.0.0.9 tcp 80"
         )

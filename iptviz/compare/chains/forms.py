@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from iptviz.dump.rule import Rule
+    from iptviz.rules.form import Place
 
 Side = Literal["old", "new"]
 
@@ -15,11 +15,13 @@ Side = Literal["old", "new"]
 class RuleForm(NamedTuple):
     """A rule of one side: where it stands, and its text as iptables-save prints it, `-A CHAIN` in front.
 
+    Of a listing of nft it is a rule, an element of a set, or the head of a chain or a set, as nft writes it.
+
     Both sides are printed in the way of one backend, without counters. Of a line that makes several rules
     (`-s 10.0.0.1,10.0.0.2`) each has a text of its own.
     """
 
-    rule: Rule
+    rule: Place
     text: str
 
     @property
@@ -108,8 +110,9 @@ class ChainChange(NamedTuple):
         return bool(self.rules) and all(rule.explained for rule in self.rules) and not self.policy_changed
 
 
-Why = Literal["not-shown", "cut", "excerpt"]
-"""Why: the text has nothing of the table, its end is lost, or lines may be missing anywhere."""
+Why = Literal["not-shown", "cut", "excerpt", "by-name", "eras"]
+"""Why: the text has nothing of the table, its end is lost, or lines may be missing anywhere; it names rules of
+iptables alone and hides what they ask; or other releases of kube-proxy wrote it, each in its own way."""
 
 
 class Uncompared(NamedTuple):
@@ -120,10 +123,10 @@ class Uncompared(NamedTuple):
     why: Why
 
 
-Fact = Literal["interfaces", "host-names", "words", "line-ends", "unprinted"]
-"""What a text may not show of rules: interfaces (a listing without -v); addresses, where a listing has names of
-hosts; words of a listing that cannot be read; the ends of lines that were cut; ports, marks, chances and DNAT's
-addresses, which an iptables could not print of another one's rules."""
+Fact = Literal["comments", "interfaces", "host-names", "words", "line-ends", "unprinted"]
+"""What a text may not show of rules: comments (nft); interfaces (a listing without -v); addresses, where it has
+names of hosts; words of a listing that cannot be read; the ends of lines that were cut; ports, marks, chances
+and DNAT's addresses, which an iptables could not print of another one's rules."""
 
 
 class Reordered(NamedTuple):
@@ -159,7 +162,7 @@ class Explained(NamedTuple):
 
     `suffixes` are the hashes in the names of kube-proxy's chains (`PortForm.suffix`), `names` what comments call
     them (`shop/web:http`), `old_lines` and `new_lines` those of their dispatching and refusing rules. `compared`:
-    all others were compared, and do not differ.
+    all others were compared, and do not differ. `addresses` are those of their frontends and endpoints.
     """
 
     suffixes: frozenset[str] = frozenset()
@@ -167,3 +170,4 @@ class Explained(NamedTuple):
     old_lines: frozenset[int] = frozenset()
     new_lines: frozenset[int] = frozenset()
     compared: bool = False
+    addresses: frozenset[str] = frozenset()

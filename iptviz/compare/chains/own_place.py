@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from iptviz.kube.families import family_of
+from iptviz.rules.iptables import dump_rule
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
@@ -77,7 +78,11 @@ class _Leaving:
         return {text for text, count in went.items() if count == came[text] and _OWN in text}
 
     def _is_own(self, change: RuleChange, table: str, matched: Collection[str]) -> bool:
-        if any(_is_of_one_pod(form.rule.jump or "", table) for form in (change.old, change.new) if form):
+        if any(
+            _is_of_one_pod(dump_rule(form.rule).jump or "", table)
+            for form in (change.old, change.new)
+            if form
+        ):
             return True
         if change.old and change.new:
             return change.kind == "changed" and self._masked_old(change.old) == self._masked_new(change.new)

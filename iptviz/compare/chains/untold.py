@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _INTERFACE = re.compile(r"(?: !)? -[io] (?:\"[^\"]*+\"|\S++)")
 _ADDRESS = re.compile(r" -[sd] (\S++)")
+_COMMENT = re.compile(r" -m comment --comment (?:\"(?:[^\"\\\\]|\\\\.)*+\"|\S++)")
+_NOTHING_ASKED = re.compile(r" -m (?:tcp|udp|sctp)(?= -[jgm] |$)")
+"""A match that nft does not list, since it asks no more than the protocol."""
 _WORDS = " -m listing --text "
 _LOST = re.compile(
     r" -m (?:tcp|udp|sctp) --dport \d++| -m mark (?:! )?--mark \S++"
@@ -68,6 +71,11 @@ class Untold:
         return self._table.name in {"nat", "filter"} and (unprinted.found or bool(unprinted.addresses()))
 
     @property
+    def lacks_comments(self) -> bool:
+        """Whether it is what nft lists of the table, which some releases do without comments."""
+        return (self._dump.tool or "").startswith("nft ")
+
+    @property
     def _is_listing(self) -> bool:
         return self._dump.form == DumpForm.LISTING
 
@@ -82,6 +90,7 @@ class Untold:
 
 
 _FACTS: dict[Fact, Callable[[Untold], bool]] = {
+    "comments": lambda untold: untold.lacks_comments,
     "interfaces": lambda untold: untold.hides_interfaces,
     "host-names": lambda untold: untold.names_hosts,
     "words": lambda untold: untold.has_words,
@@ -101,6 +110,13 @@ def likenings(old: Untold | None, new: Untold | None) -> Iterator[Likening]:
     for fact in _FACTS:
         if fact in facts:
             yield _LIKENINGS[fact](old, new)
+
+
+def _without_comments(_old: Untold, _new: Untold) -> Likening:
+    def key(text: str) -> str:
+        return _NOTHING_ASKED.sub("", _COMMENT.sub("", text))
+
+    return Likening(key, lambda old, new: key(old.text) in {old.text, new.text}, "comments")
 
 
 def _without_interfaces(_old: Untold, _new: Untold) -> Likening:
@@ -144,6 +160,7 @@ def _without_lost(_old: Untold, _new: Untold) -> Likening:
 
 
 _LIKENINGS: dict[Fact, Callable[[Untold, Untold], Likening]] = {
+    "comments": _without_comments,
     "interfaces": _without_interfaces,
     "host-names": _without_hosts,
     "words": _without_words,

@@ -61,6 +61,22 @@ def compared(old: Iterable[PortForm], new: Iterable[PortForm], hiding: Sides = N
     )
 
 
+def without_hidden(changes: PortChanges, hiding: Sides) -> PortChanges:
+    """Return changes without those of which a side may hide that it has the same; these are not compared."""
+    untold: Counter[NotCompared] = Counter(changes.not_compared)
+    gone = tuple(port for port in changes.removed if not hiding[1].port(port))
+    come = tuple(port for port in changes.added if not hiding[0].port(port))
+    untold["services"] += len(changes.removed) - len(gone) + len(changes.added) - len(come)
+    kept = []
+    for port in changes.changed:
+        hidden = [one for one in port.differences if _may_be_hidden(one, hiding)]
+        for one in hidden:
+            untold[_HIDDEN[one.kind]] += len(one.frontends) or 1
+        left = tuple(one for one in port.differences if one not in hidden)
+        kept += [port._replace(differences=left)] if left else []
+    return changes._replace(added=come, removed=gone, changed=tuple(kept), not_compared=dict(+untold))
+
+
 def _not_elsewhere(alone: Iterable[PortForm], others: Iterable[PortForm]) -> list[PortForm]:
     """Return ports of one side alone but for more that an excerpt has of one of them, or of the other side's.
 
@@ -140,6 +156,8 @@ def _may_be_hidden(one: PortDifference, hiding: Sides) -> bool:
 
 def _may_decide_alike(one: ReachedDifference, hiding: Sides) -> bool:
     """Whether what decides how clients fare on one side may be on the other side and not be shown."""
+    if any(side.hides_parts for side in hiding):
+        return True
     told = [
         (by, side) for fare, side in zip((one.new, one.old), hiding, strict=True) for by in deciders(fare)
     ]

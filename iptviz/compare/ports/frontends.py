@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from iptviz.compare.ports.differences import (
     EndpointDifference,
@@ -19,9 +19,9 @@ from iptviz.compare.ports.reach import (
     when_key,
 )
 from iptviz.compare.ports.shares import are_even, are_told, by_text, differ, differing, evened, slack_of
+from iptviz.dump.rule import Rule
 from iptviz.kube.families import NODE_PORTS
 from iptviz.records import NamedTuple
-from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     )
     from iptviz.compare.ports.form import EndpointForm, FrontendForm, Untold
     from iptviz.compare.ports.shares import Endpoints
+    from iptviz.dump.table import Table
+    from iptviz.kube.outcome import Needs
 
 
 class FrontendPair(NamedTuple):
@@ -199,13 +201,23 @@ def _leftovers_differ(pair: FrontendPair) -> bool:
 
 
 def _marks(form: FrontendForm) -> frozenset[object]:
-    """Return when connections are masqueraded, in whatever order the rules say so."""
-    return frozenset(map(when_key, form.masquerade or ()))
+    """Return when connections are masqueraded, in whatever order the rules say so.
+
+    Under a policy Local those of the node itself are, whom some rules part from clients outside, and some do not.
+    """
+    marks = form.masquerade or ()
+    return frozenset(when_key(needs) for needs in marks if not (form.local_only and _is_of_node(needs)))
+
+
+def _is_of_node(needs: Needs) -> bool:
+    return [need.condition.kind for need in needs] == ["source-type"]
 
 
 def _is_asked_for(form: FrontendForm) -> bool:
     """Whether a rule asks for node ports: without any, who reaches them tells all."""
-    return form.rule is None or any(dump_rule(form.rule).table.rules_to(NODE_PORTS))
+    if form.rule is None or not isinstance(form.rule, Rule):
+        return True  # what a map of nft has, a rule asks for
+    return any(cast("Table", form.rule.table).rules_to(NODE_PORTS))
 
 
 def _addresses(form: FrontendForm) -> object:

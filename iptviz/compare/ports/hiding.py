@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.kube.families import NODE_PORTS
+from iptviz.kube.families import KUBE_PROXY, NODE_PORTS, family_of
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -16,18 +16,20 @@ if TYPE_CHECKING:
 
 
 class Hiding(NamedTuple):
-    """What one side may hide; `dump` is None where it hides nothing, as the API does.
+    """What one side may hide; `dump` is None of the API, which hides nothing, and of a listing of nft.
 
-    `unseen` are tables that the node may have and its dump does not show (`Snapshot.unseen_tables`).
+    `unseen` are tables of iptables that the node may have and nothing shows (`Snapshot.unseen_tables`). In
+    nftables mode kube-proxy has no chain there. `hides_parts`: what some rules ask or do is named and not shown.
     """
 
     dump: Dump | None = None
     unseen: Collection[str] = ()
+    hides_parts: bool = False
 
     def chain(self, table: str, chain: str) -> bool:
         """Whether rules of a chain may be there and not be shown."""
         if self.dump is None:
-            return False
+            return table in self.unseen and not _is_kube_proxys(chain, table)
         found = self.dump.tables.get(table)
         return table in self.unseen if found is None else found.shown.may_lack(chain)
 
@@ -52,6 +54,11 @@ class Hiding(NamedTuple):
     def health_checks(self) -> bool:
         """Whether rules for health checks may be there and not be shown."""
         return self.chain("filter", NODE_PORTS)
+
+
+def _is_kube_proxys(chain: str, table: str) -> bool:
+    family = family_of(chain, table)
+    return family is not None and family.writer == KUBE_PROXY
 
 
 Sides = tuple[Hiding, Hiding]

@@ -137,8 +137,16 @@ def _decider_key(by: Decider | None) -> object:
 
 
 @lru_cache(maxsize=1024)
-def _canonical(text: str, table: str) -> str:
-    """Return a rule as iptables-save prints it, be it that a listing or a command tells it; a policy as it is."""
+def _canonical(text: str, table: str) -> object:
+    """Return a rule as iptables-save prints it, be it that a listing or a command tells it; a policy as it is.
+
+    Of a rule of nft it is what it means.
+    """
+    family, _, name = table.partition(" ")
+    if name:
+        from iptviz.nft.single import text_key  # most rules that decide are of a dump
+
+        return text_key(text, family)
     from iptviz.dump.single import parse_rule  # only what fails is decided by a rule
 
     try:

@@ -5,22 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.compare.chains.unlike import unlike_chains
+from iptviz.dump.model import Dump
 from iptviz.kube.naming import Naming
 from iptviz.kube.plain_chains import PlainChains
 from iptviz.kube.service_ports import service_ports
 
 if TYPE_CHECKING:
-    from iptviz.dump.model import Dump
     from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.plain_chains import KnownChains
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.node.listing import NftListing
 
 
 class SharedChains:
     """Finds the service ports of one of two dumps, then those of the other with what both have alike."""
 
-    def __init__(self, old: Dump, new: Dump) -> None:
-        self._unlike = _unlike(old, new)
+    def __init__(self, old: Dump | NftListing, new: Dump | NftListing) -> None:
+        self._unlike = _unlike(old, new) if isinstance(old, Dump) and isinstance(new, Dump) else None
         self._known: KnownChains = {}
 
     def service_ports(self, rules: DispatchingRules) -> list[ServicePort]:

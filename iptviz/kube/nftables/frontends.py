@@ -14,6 +14,9 @@ from iptviz.kube.limits import AddressLimit
 from iptviz.kube.names import NAMELESS, read_service_name
 from iptviz.kube.nftables.names import LOCAL, SERVICE, OwnChain, read_chain
 from iptviz.kube.nftables.table import (
+    ADMITTED,
+    ASKED_FOR_RANGES,
+    ASKED_IN_SET,
     CLUSTER_IPS,
     NO_ENDPOINTS,
     NO_ENDPOINTS_AT_PORTS,
@@ -125,6 +128,12 @@ class Frontends:
             return "cluster-ip"
         return "load-balancer-ip" if self._has_ranges(address) else "external-ip"
 
+    def tells_kind(self, frontend: Frontend) -> bool:
+        """Whether the table tells of which kind a frontend is: an external IP may be a load balancer's."""
+        if frontend.kind == "cluster-ip" and frontend.is_refused:
+            return CLUSTER_IPS in self._table.nft.sets
+        return frontend.kind != "external-ip"
+
     def _is_cluster_ip(self, address: str) -> bool | None:
         """Whether an address is a cluster IP; None where the table does not tell them from others."""
         if CLUSTER_IPS not in self._table.nft.sets:
@@ -134,8 +143,8 @@ class Frontends:
 
     def _has_ranges(self, address: str) -> bool:
         """Whether source ranges are asked of who comes to an address: a load balancer's alone has such."""
-        found = self._table.elements(SOURCE_RANGES, address)
-        return any(_address(element) == address for _, element in found)
+        found = (element for name in ASKED_FOR_RANGES for _, element in self._table.elements(name, address))
+        return any(_address(element) == address for element in found)
 
     def _refusal(self, verdict: Verdict) -> str:
         """Return what an element without a service's chain does: REJECT or DROP, as its chain does."""
@@ -154,17 +163,14 @@ class Frontends:
         """
         chains = self._asked_of_sources(frontend)
         own = {address for chain in chains for address in self._asked_by(chain)}
+        own |= {address for _, one in self._table.elements(ASKED_IN_SET) if (address := _address(one))}
         admitted = dict.fromkeys(self.admitted(frontend))
         return tuple(show_network(network) for network in admitted if not _is_among(network, own))
 
     def _asked_of_sources(self, frontend: Frontend) -> list[str]:
         """Return the chains that ask for the source of what comes to a load balancer."""
-        found = self._table.elements(SOURCE_RANGES, frontend.address) if frontend.address else ()
-        return [
-            element.data.chain
-            for _, element in found
-            if _address(element) == frontend.address and isinstance(element.data, Verdict)
-        ]
+        found = self._of_frontend(SOURCE_RANGES, frontend)
+        return [element.data.chain for element in found if isinstance(element.data, Verdict)]
 
     def _asked_by(self, chain: str) -> Iterator[str]:
         """Yield the addresses of which a chain asks who comes."""
@@ -187,7 +193,17 @@ class Frontends:
             for one in rule.statements
             if isinstance(one, Match) and one.left in _SOURCES and one.operator == "!="
         )
-        return [network for one in asked for network in self._networks(one)]
+        listed = (_last(element) for element in self._of_frontend(ADMITTED, frontend))
+        return [*(network for one in asked for network in self._networks(one)), *filter(None, listed)]
+
+    def _of_frontend(self, name: str, frontend: Frontend) -> Iterator[Element]:
+        """Yield the elements of a set or map that begin with the address, protocol and port of a frontend."""
+        key = frontend.address, frontend.protocol, frontend.port
+        for _, element in self._table.elements(name, frontend.address) if frontend.address else ():
+            parts = element.key.parts if isinstance(element.key, Concatenation) else ()
+            told = [part.data for part in parts[1:3] if isinstance(part, Value)]
+            if len(told) == 2 and (_address(element), protocol_name(str(told[0])), told[1]) == key:
+                yield element
 
     # --- addresses of the node --------------------------------------------------------------------------------
 
@@ -215,6 +231,11 @@ class Frontends:
         else:
             keys = [element.key for element in asked.elements] if isinstance(asked, AnonymousSet) else [asked]
         yield from filter(None, map(network_of, keys))
+
+
+def _last(element: Element) -> Network | None:
+    """Return the addresses with which a key ends."""
+    return network_of(element.key.parts[-1]) if isinstance(element.key, Concatenation) else None
 
 
 def _named(comment: str | None) -> ServiceName:

@@ -23,14 +23,11 @@ if TYPE_CHECKING:
     from iptviz.kube.outcome import FrontendOutcome
     from iptviz.kube.service import ServiceTrace
 
-_NOT_TOLD = "external-ip"
-"""What a map does not tell from a load balancer's address."""
-
 
 def native_ports(table: ProxyTable) -> list[ServicePort]:
     """Return every service port, in the order in which the maps first speak of them."""
     frontends = Frontends(table)
-    answers = AnswersAlike(table, lambda frontend: answer_of(trace_frontend(table, frontend)))
+    answers = AnswersAlike(table, _following(table, frontends))
     return [_port(answers.of, frontends, of_port) for of_port in _by_service(frontends.all())]
 
 
@@ -41,10 +38,19 @@ def native_ports_of(table: ProxyTable, asked: Iterable[Frontend]) -> list[Servic
     alike = {one[1:4]: one for text in filter(None, texts) for one in frontends.with_text(text)}
     keys = {_key(one) for one in asked}
     return [
-        _port(lambda frontend: answer_of(trace_frontend(table, frontend)), frontends, of_port)
+        _port(_following(table, frontends), frontends, of_port)
         for of_port in _by_service({**alike, **{one[1:4]: one for one in asked}}.values())
         if _key(of_port[0]) in keys
     ]
+
+
+def _following(table: ProxyTable, frontends: Frontends) -> Callable[[Frontend], FrontendAnswer]:
+    """Return what answers for a frontend as the engine follows it."""
+
+    def answer(frontend: Frontend) -> FrontendAnswer:
+        return answer_of(trace_frontend(table, frontend), kind_told=frontends.tells_kind(frontend))
+
+    return answer
 
 
 def _by_service(frontends: Iterable[Frontend]) -> list[list[Frontend]]:
@@ -76,17 +82,15 @@ def _port(
     )
 
 
-def answer_of(trace: ServiceTrace) -> FrontendAnswer:
-    """Return the engine's answer in few words."""
+def answer_of(trace: ServiceTrace, *, kind_told: bool) -> FrontendAnswer:
+    """Return the engine's answer in few words; `kind_told`: the table tells of which kind the frontend is."""
     usual = trace.usual
     differs = len(set(map(_shares_of, trace.outcomes))) > 1
     return FrontendAnswer(
         frontend=trace.frontend,
         service=trace.service,
         chain=trace.chain if trace.chains else None,
-        endpoints=tuple(
-            dict.fromkeys(EndpointForm(end.address, end.port, end.share) for end in usual.endpoints)
-        ),
+        endpoints=tuple(EndpointForm(end.address, end.port, end.share) for end in usual.endpoints),
         leftover=usual.leftover,
         verdict=usual.verdict,
         affinity=trace.affinity_seconds,
@@ -96,7 +100,7 @@ def answer_of(trace: ServiceTrace) -> FrontendAnswer:
         by_policy=trace.by_policy,
         rounded=trace.rounded,
         elsewhere=tuple(dict.fromkeys(end.address for one in trace.outcomes for end in one.endpoints)),
-        kind_untold=trace.frontend.kind == _NOT_TOLD,
+        kind_untold=not kind_told,
     )
 
 

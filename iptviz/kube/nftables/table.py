@@ -42,6 +42,12 @@ _OF_SERVICES = (
 )  # fmt: skip
 """Those that have what is one service's own."""
 
+ASKED_IN_SET, ADMITTED = "firewall", "firewall-allow"
+"""Sets of 1.29: the addresses of load balancers with source ranges, and who may come there."""
+
+ASKED_FOR_RANGES = (SOURCE_RANGES, ASKED_IN_SET)
+"""What has the addresses of load balancers with source ranges."""
+
 
 class AskedMap(NamedTuple):
     """A map, and the rule that looks packets up in it."""
