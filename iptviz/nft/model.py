@@ -65,6 +65,13 @@ class Ruleset:
         return self.tables.get((family, name))
 
     @cached_property
+    def open_lines(self) -> frozenset[int] | None:
+        """The lines where blocks begin whose end is missing; None where that may be any, as in JSON."""
+        if any(one.id == "nft-json-open" for one in self.remarks):
+            return None
+        return frozenset(one.line for one in self.remarks if one.id == "nft-block-open")
+
+    @cached_property
     def hides_elements(self) -> bool:
         """Whether sets have elements that may not be shown: `nft --terse` shows none, of no set.
 
@@ -107,6 +114,11 @@ class Table:
             return True
         hidden = self.ruleset is not None and self.ruleset.hides_elements
         return hidden and CHANGING.isdisjoint(found.head.flags)
+
+    def is_open(self, line: int) -> bool:
+        """Whether a chain or set that begins at a line may have more in it: its end is not shown."""
+        lines = frozenset() if self.ruleset is None else self.ruleset.open_lines
+        return lines is None or line in lines
 
     @cached_property
     def bases(self) -> tuple[tuple[Chain, Base], ...]:

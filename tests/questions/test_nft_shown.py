@@ -111,3 +111,49 @@ def test_what_a_fragment_names_and_lacks_is_not_known(
 def test_what_says_that_elements_are_hidden_names_the_option(tmp_path: Path) -> None:
     (said,) = (one for one in iptviz.services(node_of(terse(EVERY), tmp_path)).notes)
     assert "--terse" in text(said)
+
+
+GUARD = """table inet guard {
+	chain before {
+		type filter hook prerouting priority -300; policy accept;
+		udp dport 53 jump more
+	}
+	chain other {
+		type filter hook prerouting priority -301; policy accept;
+		udp dport 9 drop
+	}
+	chain more {
+		udp dport 54 accept
+		ip saddr 10.244.0.9 drop
+	}
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (13, {"DROP"}),  # with all rules, be it without the ends of blocks
+        (12, {"DROP"}),
+        (11, {"UNKNOWN"}),
+        (3, {"UNKNOWN"}),
+    ],
+)
+def test_what_follows_on_a_cut_is_not_known(lines: int, found: set[str], tmp_path: Path) -> None:
+    cut = "".join(GUARD.splitlines(keepends=True)[:lines])
+    said = fates(node_of(cut, tmp_path), "192.0.2.7", 53)
+    assert set(said) == found
+
+
+def test_a_difference_of_services_is_none_where_one_side_does_not_show_them(tmp_path: Path) -> None:
+    whole, bare = (node_of(shown, tmp_path, name) for shown, name in ((EVERY, "a"), (terse(EVERY), "b")))
+    for pair in ((whole, bare), (bare, whole)):
+        result = iptviz.diff(*pair)
+        assert [one.ports for one in result.pairs] == [None]
+        assert not result.differs
+
+
+def test_rules_behind_a_cut_are_not_called_removed(tmp_path: Path) -> None:
+    cut = EVERY[: EVERY.index("jump masquerading")]
+    result = iptviz.diff(node_of(EVERY, tmp_path, "a"), node_of(cut, tmp_path, "b"))
+    assert not result.differs
