@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _MESSAGES = 3
 """So many lines of what stands in place of a listing are quoted."""
 
+_TOLD = {"nft-no-elements", "nft-part-of-table", "nft-tables-unlisted", "nft-lines-chosen"}
+"""Gaps of listings that are told in a note: of the others there is a finding."""
+
 _PARTS = re.compile(r"[/\\:]")
 
 
@@ -45,7 +48,8 @@ def check_listings(node: Snapshot) -> Iterator[Finding]:
 
 
 def services_untold(node: Snapshot) -> Iterator[Remark]:
-    """Yield why listings without dumps tell of no services: they have no table of kube-proxy's own."""
+    """Yield why listings without dumps tell not of all services: gaps, or no table of kube-proxy's own."""
+    yield from (gap for listing in node.listings for gap in listing.gaps if gap.id in _TOLD)
     if own_tables(node.listings):
         return
     rulesets = [listing.ruleset for listing in node.listings if listing.ruleset]
@@ -91,7 +95,7 @@ def _messages(listing: ReadListing) -> Iterator[Evidence]:
 
 def _flushed(own: OwnTable) -> Iterator[Finding]:
     """Yield what leads to services and is not there any more; of a listing that is cut nobody knows."""
-    if own.listing.open_at:
+    if own.listing.open_at or own.table in own.listing.parts:
         return
     table, source = own.table, own.listing.piece.source.name
     lacking = lacking_rules(table)
@@ -125,6 +129,9 @@ def _is_skeleton(own: OwnTable) -> bool:
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
+    "rules-flushed": lambda *, table, chains: (
+        f"{', '.join(chains)} of table {table} {are(chains, 'has no rule', 'have no rules')}: no way to services"
+    ),
     "services-in-iptables-nft": (
         f"kube-proxy's chain {SERVICES} is in a table of iptables-nft: pass the output of iptables-save, whose "
         "services are checked."

@@ -191,7 +191,7 @@ def _is_at_device(chain: Chain, base: Base) -> bool:
 
 _OPEN = {"nft-block-open", "nft-json-open"}
 _PART = {False: "nft-tables-unlisted", True: "nft-lines-chosen"}
-_CUTTING = {*_OPEN, *_PART.values(), "damaged"}
+_CUTTING = {*_OPEN, *_PART.values(), "nft-part-of-table", "damaged"}
 """What is said of listings that may lack whole tables."""
 UNLISTED = "nft tables not listed"
 """How answers call tables that nobody has listed."""
@@ -266,10 +266,18 @@ class ReadListing(NamedTuple):
         return self.ruleset is not None and self.ruleset.hides_elements
 
     @property
+    def parts(self) -> tuple[Table, ...]:
+        """The tables of which it shows single chains or maps, or chains without their rules."""
+        from iptviz.nft.fragments import is_part, shows_chains_alone  # dumps do without
+
+        return tuple(table for table in self._tables if is_part(table) or shows_chains_alone(table))
+
+    @property
     def gaps(self) -> tuple[Remark, ...]:
         """What it lacks: the end of a block, elements, tables that nobody asked for."""
         return (
             *self.open_at,
+            *(remark("nft-part-of-table", table.line, table=table.name) for table in self.parts),
             *([remark("nft-no-elements")] if self.hides_elements else []),
             *(
                 [remark(_PART[self.piece.is_filtered], command=self.piece.command)]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.intake.remark import remark
 from iptviz.kube.nftables.finding import find
 from iptviz.kube.nftables.frontends import Frontends
-from iptviz.kube.nftables.own import shows_maps
+from iptviz.kube.nftables.own import lacking_rules, shows_maps
 from iptviz.kube.nftables.pinned import Pinned, pinned_clients
 from iptviz.kube.nftables.table import proxy_table
 from iptviz.kube.nftables.tracing import trace_frontend
@@ -56,9 +56,12 @@ def traced_in(listing: NftListing, target: str) -> TracedIn:
 
 
 def listing_notes(listing: NftListing) -> Iterator[Item]:
-    """Yield what a listing lacks."""
+    """Yield what a listing lacks, and that what led to services is gone."""
     if not listing.complete:
         yield from dict.fromkeys((*listing.gaps, *listing.ruleset.remarks))
+    table = proxy_table(listing)
+    if listing.complete and table is not None and (lacking := lacking_rules(table.nft)):
+        yield remark("rules-flushed", table=table.compiled.name, chains=lacking)
 
 
 def _absence(table: ProxyTable, listing: NftListing, target: str) -> Iterator[Item]:

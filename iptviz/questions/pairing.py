@@ -270,7 +270,7 @@ def services_in(pair: Pair) -> Iterator[Item]:
 
 
 def _cut(source: Source) -> Remark | None:
-    """Return what a listing of nft lacks: maps, elements and chains of any service; None where these are shown."""
+    """Return what a listing of nft lacks, be it of any service; None where its services are shown."""
     gaps = () if isinstance(source, Dump) else source.gaps
     return next((gap for gap in gaps if gap.id != "nft-tables-unlisted"), None)
 
