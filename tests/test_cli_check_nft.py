@@ -163,7 +163,7 @@ def test_formats_for_ci_name_the_file_of_the_listing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("table inet mine {\n\tchain c {\n\t\taccept\n\t}\n}\n", "No table kube-proxy is listed"),
+        ("table inet mine {\n\tchain c {\n\t\taccept\n\t}\n}\n", "No table ip kube-proxy or ip6 kube-proxy is listed"),
         ("table ip nat {\n\tchain KUBE-SERVICES {\n\t}\n}\n", "line 2: kube-proxy's chain KUBE-SERVICES is in a table of ipt"),
     ],
 )  # fmt: skip

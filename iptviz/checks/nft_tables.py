@@ -138,8 +138,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     ),
     "no-services-in-table": "table {table} has no services: no map has an element.",
     "services-not-listed": (
-        "No table kube-proxy is listed: kube-proxy does not run in nftables mode here, or its tables were taken "
-        "away (nft flush ruleset), or not all tables were listed."
+        "No table ip kube-proxy or ip6 kube-proxy is listed: kube-proxy does not run in nftables mode here, or "
+        "its tables were taken away (nft flush ruleset), or not all tables were listed."
     ),
 }
 

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 _FIRST = 200
 """So many rules are looked at for sets that they ask."""
-_ASKS_SET = re.compile(r"[ \"]@[A-Za-z_]")
+_ASKS_SET = re.compile(
+    r"(?<!flow add )(?<!flow offload )(?<!\"flowtable\": \")@(?!(?:th|nh|ih|ll),)[A-Za-z_]"
+)
+"""Neither what flow tables are named, nor raw fields of packets (`@th,16,16`)."""
 
 
 def is_part(table: Table) -> bool:
@@ -34,7 +37,7 @@ def shows_chains_alone(table: Table) -> bool:
     """Whether there are chains and nothing in them, as `nft list chains` prints them, or a flushed table is."""
     if table.sets or any(chain.has_rules for chain in table.chains.values()):
         return False
-    return any(chain.base is None for chain in table.chains.values())
+    return bool(table.bases) and len(table.bases) < len(table.chains)
 
 
 def _leads(found: SetOrMap) -> bool:

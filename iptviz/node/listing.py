@@ -267,7 +267,9 @@ class ReadListing(NamedTuple):
 
     @property
     def parts(self) -> tuple[Table, ...]:
-        """The tables of which it shows single chains or maps, or chains without their rules."""
+        """The tables of which it shows single chains or maps, or chains without their rules, and is not cut."""
+        if self.open_at:
+            return ()
         from iptviz.nft.fragments import is_part, shows_chains_alone  # dumps do without
 
         return tuple(table for table in self._tables if is_part(table) or shows_chains_alone(table))

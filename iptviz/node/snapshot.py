@@ -98,7 +98,7 @@ class Snapshot:
     def without_services(self) -> DumpError:
         """Return what keeps questions about services from listings without kube-proxy's table."""
         return self.nothing or DumpError(
-            "no chain of a table kube-proxy is listed: services are not shown",
+            "no chain of a table ip kube-proxy or ip6 kube-proxy is listed: services are not shown",
             where=self.listed_in,
             hint="list all tables: nft list ruleset",
         )

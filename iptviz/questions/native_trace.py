@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.intake.remark import remark
+from iptviz.kube.names import NAMELESS
 from iptviz.kube.nftables.finding import find
 from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.own import lacking_rules, shows_maps
@@ -70,6 +71,8 @@ def _absence(table: ProxyTable, listing: NftListing, target: str) -> Iterator[It
         yield remark("target-absent", typed=target, there="listing")
     else:
         yield remark("target-not-shown", typed=target)
+    if cut := sum(one.service is NAMELESS and bool(one.suffix) for one in Frontends(table).all()):
+        yield remark("names-cut", count=cut)
     if listing.complete and not table.keeps_services:
         yield remark("no-services-in-table", table=table.compiled.name)
 

@@ -104,8 +104,10 @@ def test_an_empty_set_beside_sets_with_elements_is_empty(tmp_path: Path) -> None
 def test_what_a_fragment_names_and_lacks_is_not_known(
     rule: str, said: dict[str, str], tmp_path: Path
 ) -> None:
-    chain = f"table ip t {{\n\tchain c {{\n\t\ttype filter hook prerouting priority -150; policy accept;\n\t\t{rule}\n"
-    assert fates(node_of(f"{chain}\t}}\n}}\n", tmp_path), "192.0.2.7", 80) == said
+    table = "table ip t {\n\tset other {\n\t\ttype ipv4_addr\n\t\telements = { 192.0.2.1 }\n\t}\n"
+    base = "type filter hook prerouting priority -150; policy accept;"
+    node = node_of(f"{table}\tchain c {{\n\t\t{base}\n\t\t{rule}\n\t}}\n}}\n", tmp_path)
+    assert fates(node, "192.0.2.7", 80) == said
 
 
 def test_what_says_that_elements_are_hidden_names_the_option(tmp_path: Path) -> None:
@@ -157,3 +159,34 @@ def test_rules_behind_a_cut_are_not_called_removed(tmp_path: Path) -> None:
     cut = EVERY[: EVERY.index("jump masquerading")]
     result = iptviz.diff(node_of(EVERY, tmp_path, "a"), node_of(cut, tmp_path, "b"))
     assert not result.differs
+
+
+@pytest.mark.parametrize("mark", ["", "> ", "| ", ">> "])
+@pytest.mark.parametrize("indented", [True, False])
+def test_a_listing_in_a_mail_is_read_like_any(mark: str, indented: bool, tmp_path: Path) -> None:
+    lines = EVERY.splitlines() if indented else map(str.strip, EVERY.splitlines())
+    node = node_of("".join(f"{mark}{line}\n" for line in lines), tmp_path)
+    (found,) = iptviz.trace(node, "shop/web").services
+    assert found.usual.leftover == 0
+    assert len(found.usual.endpoints) == 3
+    assert node.listings[0].complete
+
+
+def test_a_service_whose_name_is_cut_is_not_called_absent_without_a_word(tmp_path: Path) -> None:
+    node = node_of(EVERY.replace("shop/web/tcp/http", "shop/we..."), tmp_path)
+    result = iptviz.trace(node, "shop/web")
+    assert [one.id for one in result.notes][:2] == ["target-absent", "names-cut"]
+    assert iptviz.trace(node, "10.96.20.1:80").services
+
+
+MAP = "\tmap service-ips {\n\t\ttype ipv4_addr . inet_proto . inet_service : verdict\n"
+ELEMENT = "\t\telements = { 10.96.0.1 . tcp . 443 : goto service-A }\n\t}\n"
+BARE = "\tchain services {\n\t}\n\tchain nat-output {\n\t\ttype nat hook output priority -100; policy accept;\n\t}\n"
+CHAIN = "\tchain services {\n\t\tip daddr . meta l4proto . th dport vmap @service-ips\n\t}\n"
+
+
+@pytest.mark.parametrize("shown", [f"{MAP}{ELEMENT}", CHAIN, BARE])
+def test_a_part_of_a_table_is_no_flushed_table(shown: str, tmp_path: Path) -> None:
+    node = node_of(f"table ip kube-proxy {{\n{shown}}}\n", tmp_path)
+    assert not iptviz.check(node).findings
+    assert [one.id for one in iptviz.check(node).notes] == ["nft-part-of-table"]
