@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.documents.shapes import Shape, condition_shape, share_shape
+from iptviz.documents.shapes import Shape, condition_shape, decider_shape, share_shape
 
 if TYPE_CHECKING:
     from iptviz.engine.condition import When
-    from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths, LeftoverRow
+    from iptviz.paths.model import ClientPaths, EndpointRow, FrontendPaths, LeftoverRow
 
 
 def paths_shape(paths: FrontendPaths | None) -> Shape:
@@ -36,11 +36,11 @@ def _endpoint(row: EndpointRow) -> Shape:
         **share_shape(row.share),
         "when": _conditions(row.when),
         "outcome": row.outcome,
-        "by": _decider(row.by),
+        "by": decider_shape(row.by),
         "snat": row.snat,
-        "snat_by": _decider(row.snat_by),
+        "snat_by": decider_shape(row.snat_by),
         "reply": row.reply,
-        "reply_by": _decider(row.reply_by),
+        "reply_by": decider_shape(row.reply_by),
     }
 
 
@@ -49,21 +49,8 @@ def _leftover(row: LeftoverRow) -> Shape:
         **share_shape(row.share),
         "when": _conditions(row.when),
         "outcome": row.outcome,
-        "by": _decider(row.by),
+        "by": decider_shape(row.by),
         "to": row.to,
-    }
-
-
-def _decider(by: Decider | None) -> Shape | None:
-    if by is None:
-        return None
-    return {
-        "table": by.table,
-        "chain": by.chain,
-        "rule": by.number,
-        "line": by.line,
-        "text": by.text,
-        "others": by.others,
     }
 
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, cast, overload
+from typing import TYPE_CHECKING, cast
 
 from iptviz.dump.rule import Rule
-from iptviz.rules.form import CompiledRule
+from iptviz.rules.lazily import LazyRules
 from iptviz.rules.thorough import rule_of
 from iptviz.rules.unprinted import DISPATCHING, Unprinted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
     from iptviz.rules.by_destination import RulesByDestination
-    from iptviz.rules.form import BaseChain, Place, RuleTable
+    from iptviz.rules.form import BaseChain, CompiledRule, Place, RuleTable
     from iptviz.rules.shapes import Shapes
     from iptviz.xtables.address import Network
 
@@ -136,7 +135,7 @@ class DumpTable:
     def rules_of(self, chain: str) -> Sequence[CompiledRule]:
         """Return the rules of a chain in order; a chain that is not there has none."""
         if chain not in self._chains:
-            shown = _CompiledRules(self, self._table.rules_of(chain))
+            shown = LazyRules(self._table.rules_of(chain), self.compiled)
             granted = self._granted.get(chain)
             self._chains[chain] = (*shown, *granted) if granted else shown
         return self._chains[chain]
@@ -159,9 +158,9 @@ class DumpTable:
             self._chosen[chain, towards] = (
                 self.rules_of(chain)
                 if chosen is None
-                else (*_CompiledRules(self, chosen), *self._granted.get(chain, ()))
+                else (*LazyRules(chosen, self.compiled), *self._granted.get(chain, ()))
                 if chain in self._granted
-                else _CompiledRules(self, chosen)
+                else LazyRules(chosen, self.compiled)
             )
         return self._chosen[chain, towards]
 
@@ -199,36 +198,6 @@ class DumpTable:
     def thoroughly(self, rule: Rule) -> CompiledRule:
         """Return a rule of the table, made the thorough way."""
         return rule_of(rule, rule.parts, self.has_chain, self.family)
-
-
-class _CompiledRules(Sequence[CompiledRule]):
-    """Rules in order, each made when it is asked for."""
-
-    def __init__(self, table: DumpTable, rules: Sequence[Rule]) -> None:
-        self._table = table
-        self._rules = rules
-        self._made: list[CompiledRule | None] = [None] * len(rules)
-
-    def __len__(self) -> int:
-        return len(self._rules)
-
-    def __iter__(self) -> Iterator[CompiledRule]:
-        for place, made in enumerate(self._made):
-            yield self[place] if made is None else made
-
-    @overload
-    def __getitem__(self, place: int) -> CompiledRule: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[CompiledRule]: ...
-
-    def __getitem__(self, place: int | slice) -> CompiledRule | Sequence[CompiledRule]:
-        if isinstance(place, slice):
-            return [self[at] for at in range(len(self))[place]]
-        made = self._made[place]
-        if made is None:
-            made = self._made[place] = self._table.compiled(self._rules[place])
-        return made
 
 
 # --- dumps -----------------------------------------------------------------------------------------------------

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING
 
 from iptviz.rules.form import BaseChain, CompiledRule
+from iptviz.rules.lazily import LazyRules
 from iptviz.rules.native.making import compiled
 from iptviz.rules.native.place import table_name
 from iptviz.rules.native.scope import Scope
@@ -15,7 +15,7 @@ from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_host
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from iptviz.nft.model import Chain, Rule, Ruleset, Table
     from iptviz.rules.form import RuleTable
@@ -38,7 +38,7 @@ class NftTable:
         self.name = table_name(table)
         self.family = family
         self._scope = Scope(table, family, counts)
-        self._chains: dict[str, _CompiledRules] = {}
+        self._chains: dict[str, LazyRules[Rule]] = {}
         self._by_destination: dict[str, _ByDestination] = {}
 
     def has_chain(self, chain: str) -> bool:
@@ -79,8 +79,11 @@ class NftTable:
         """Return the rules of a chain in order; a chain that is not there has none."""
         if chain not in self._chains:
             found = self.table.chains.get(chain)
-            self._chains[chain] = _CompiledRules(found.rules if found else (), self._scope)
+            self._chains[chain] = LazyRules(found.rules if found else (), self._compiled)
         return self._chains[chain]
+
+    def _compiled(self, rule: Rule) -> CompiledRule:
+        return compiled(rule, self._scope)
 
     def towards(
         self,
@@ -115,35 +118,6 @@ class _ByDestination:
 
     def places(self, address: str) -> list[int]:
         return sorted((*self._at.get(address, ()), *self._others))
-
-
-class _CompiledRules(Sequence[CompiledRule]):
-    """Rules in order, each made when it is asked for."""
-
-    def __init__(self, rules: Sequence[Rule], scope: Scope) -> None:
-        self._rules = rules
-        self._scope = scope
-        self._made: list[CompiledRule | None] = [None] * len(rules)
-
-    def __len__(self) -> int:
-        return len(self._rules)
-
-    def __iter__(self) -> Iterator[CompiledRule]:
-        return (self[place] for place in range(len(self)))
-
-    @overload
-    def __getitem__(self, place: int) -> CompiledRule: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> Sequence[CompiledRule]: ...
-
-    def __getitem__(self, place: int | slice) -> CompiledRule | Sequence[CompiledRule]:
-        if isinstance(place, slice):
-            return [self[at] for at in range(len(self))[place]]
-        made = self._made[place]
-        if made is None:
-            made = self._made[place] = compiled(self._rules[place], self._scope)
-        return made
 
 
 # --- rule sets -------------------------------------------------------------------------------------------------
