@@ -129,6 +129,9 @@ def _is_skeleton(own: OwnTable) -> bool:
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
+    "listings-passed-over": lambda *, asked, sources: (
+        f"{', '.join(sources)} {are(sources, 'lists', 'list')} all tables, too: {asked} alone is asked"
+    ),
     "rules-flushed": lambda *, table, chains: (
         f"{', '.join(chains)} of table {table} {are(chains, 'has no rule', 'have no rules')}: no way to services"
     ),

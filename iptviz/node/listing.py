@@ -91,6 +91,8 @@ class NftListing:
     is_excerpt = False
     is_one_text = True
     """Whether all tables stand in one text, so that lines tell the order of all."""
+    passed_over: tuple[str, ...] = ()
+    """Other files that list all tables, too, and are not asked."""
 
     def __init__(
         self,
@@ -316,7 +318,7 @@ def chosen(listings: Iterable[ReadListing]) -> list[tuple[ReadListing, Ruleset]]
     return whole[:1] or own
 
 
-def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dump]) -> NftListing | None:
+def listing_of(listings: Sequence[ReadListing], family: str, dumps: Iterable[Dump]) -> NftListing | None:
     """Return the tables that listings of a node show, as far as packets of a family meet them; None for none.
 
     One that shows all tables goes before those that show some. What a dump of iptables-nft has is
@@ -345,7 +347,20 @@ def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dum
     ]
     shown = NftListing(found, name, family, elsewhere, gaps)
     shown.is_one_text = len(taken) == 1
+    shown.passed_over = tuple(_passed_over(listings, taken))
     return shown if shown.tables else None
+
+
+def _passed_over(
+    listings: Iterable[ReadListing], taken: Sequence[tuple[ReadListing, Ruleset]]
+) -> Iterator[str]:
+    """Yield other files that list all tables, in the same form, and say something else: of another moment."""
+    first = taken[0][0]
+    if not first.piece.partial:
+        for other in listings:
+            alike = other.ruleset is not None and other.ruleset.form == taken[0][1].form
+            if alike and not other.gaps and other.piece.data.strip() != first.piece.data.strip():
+                yield other.source
 
 
 def _joined(one: Ruleset, other: Ruleset) -> Ruleset:

@@ -60,6 +60,8 @@ def listing_notes(listing: NftListing) -> Iterator[Item]:
     """Yield what a listing lacks, and that what led to services is gone."""
     if not listing.complete:
         yield from dict.fromkeys((*listing.gaps, *listing.ruleset.remarks))
+    if listing.passed_over:
+        yield remark("listings-passed-over", asked=listing.source, sources=listing.passed_over)
     table = proxy_table(listing)
     if listing.complete and table is not None and (lacking := lacking_rules(table.nft)):
         yield remark("rules-flushed", table=table.compiled.name, chains=lacking)

@@ -141,6 +141,8 @@ def packet_notes(
     gaps = () if listing is None else listing.gaps
     complete = not gaps and all(dump.complete for dump in dumps)
     yield from gaps
+    if listing is not None and listing.passed_over:
+        yield remark("listings-passed-over", asked=listing.source, sources=listing.passed_over)
     for dump in dumps:
         yield from unprinted_notes(dump, _rules_met(dump, outcomes))
         yield from reading.gaps(dump)

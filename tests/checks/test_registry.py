@@ -71,7 +71,7 @@ UNREACHED = Unreached(
 
 VALUES: dict[str, Hashable] = {
     "owner": "cluster IP", "groups": ((("pods",), "source in 10.0.0.0/8"),), "answers": False,
-    "kind": "chain", "command": "nft list table ip kube-proxy",
+    "kind": "chain", "sources": ("b.nft",), "command": "nft list table ip kube-proxy",
     "destination": "239.1.2.3", "joined": True, "off": False,
     "only": "tcp", "suffering": 3, "wide": (72, 74),
     "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "broken": BROKEN, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),

@@ -190,3 +190,11 @@ def test_a_part_of_a_table_is_no_flushed_table(shown: str, tmp_path: Path) -> No
     node = node_of(f"table ip kube-proxy {{\n{shown}}}\n", tmp_path)
     assert not iptviz.check(node).findings
     assert [one.id for one in iptviz.check(node).notes] == ["nft-part-of-table"]
+
+
+def test_of_two_listings_one_is_asked_and_the_other_named(tmp_path: Path) -> None:
+    for name, shown in (("a", EVERY), ("b", EVERY.replace("10.244.1.5 . 8080", "10.244.9.9 . 8080"))):
+        (tmp_path / name).write_text(shown)
+    node = load_node(str(tmp_path / "a"), str(tmp_path / "b"))
+    (said,) = (one for one in iptviz.trace(node, "shop/web").notes if one.id == "listings-passed-over")
+    assert f"{tmp_path / 'b'} lists all tables, too" in text(said)
