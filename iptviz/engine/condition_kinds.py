@@ -114,6 +114,7 @@ _TIME = (
 
 
 _LINE = r"line \d+"
+_DIFFERS = "@?[a-z0-9,]+(?: [a-z0-9-]+)? != [a-z0-9-]+"
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
 _UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables"
@@ -335,6 +336,12 @@ CONDITION_KINDS = {
         "the kernel asks {}", "the kernel does not ask {}",
         "two chains of one priority, each with its table: filter FORWARD before ip kube-proxy filter-forward",
         plain=f"{_CHAIN} before {_CHAIN}",
+    ),
+    "merged": ConditionKind(
+        "the kernel compares {} as one", "the kernel compares {} one by one",
+        "neighbouring fields that must differ, which an old nft or iptables-nft joins, and the line of the rule: "
+        "tcp sport != 80 tcp dport != 443 at line 12", per_rule=True,
+        plain=rf"{_DIFFERS}(?: {_DIFFERS})+|! --[sd]port \d+ ! --[sd]port \d+",
     ),
     "unseen-tables": ConditionKind(
         "tables not in the dump ({}) have no effect", "tables not in the dump ({}) have an effect",

@@ -190,7 +190,18 @@ class DumpTable:
 
     def _as_printed(self, rule: Rule) -> CompiledRule:
         made = self._quickly(rule) if len(self._compiled) >= _FEW else None
-        return made or self.thoroughly(rule)
+        made = made or self.thoroughly(rule)
+        if self._joins_ports and made.tests:
+            from iptviz.rules.both_ports import with_both_ports  # few dumps have such rules
+
+            return with_both_ports(made)
+        return made
+
+    @cached_property
+    def _joins_ports(self) -> bool:
+        """Whether some rule may ask for both ports to differ, and nf_tables asks that: a search of bytes."""
+        words = ("sport ", "source-port ") if self._table.saving.backend == "nf_tables" else ()
+        return any("!" in rule.text for word in words for rule in self._table.rules_with(word))
 
     def _quickly(self, rule: Rule) -> CompiledRule | None:
         return self._shapes.compiled(rule, rule.text)

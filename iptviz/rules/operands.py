@@ -32,6 +32,8 @@ By the kinds of tests, their operands:
     unprinted-port, unprinted-node-port    None: what the rule asks was not printed, a condition about its value
     unprinted-mark, unprinted-chance, as-printed    None, likewise
     fragment, rate, quota, count, time, listener    None
+    both-ports                      two tests of ports, which the kernel may compare as one
+    merged                          None: whether the kernel compares fields as one, as in the `value`
     changing-set                    `ChangingSet`: an element of a set of nft that rules may change
     bridge-port, physdev            None
 

@@ -154,6 +154,11 @@ EXAMPLES = {
         "the kernel asks filter FORWARD before ip kube-proxy filter-forward",
         "the kernel does not ask filter FORWARD before ip kube-proxy filter-forward",
     ),
+    "merged": (
+        Condition("merged", "tcp sport != 80 tcp dport != 443", rule=12),
+        "the kernel compares tcp sport != 80 tcp dport != 443 at line 12 as one",
+        "the kernel compares tcp sport != 80 tcp dport != 443 at line 12 one by one",
+    ),
     "unprinted-port": (
         Condition("unprinted-port", "tenant/web:http"),
         "the destination port is that of tenant/web:http (not printed)",

@@ -285,7 +285,8 @@ def test_no_row_is_untested() -> None:
     tests = [test for rule in dump.tables["filter"].rules() for test in compiled(rule).tests]
     inner = {test.operand.test.kind for test in tests if test.kind == "tracked"}
     lost = {PORT, NODE_PORT, MARK, CHANCE_LOST, AS_PRINTED}  # what tests/questions/test_unprinted.py asks
-    native = {"changing-set", "listener"}  # what tests/rules/test_nftables.py asks
+    native = {"changing-set", "listener", "merged"}  # what tests/rules/test_nftables.py asks
+    native |= {"both-ports"}  # and test_both_ports.py beside it
     assert {test.kind for test in tests} | inner | lost | native == set(MEANINGS)
 
 

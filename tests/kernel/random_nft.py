@@ -203,7 +203,11 @@ def _match(dice: Dice, chain: _Chain) -> str:
         words.append(dice.choice(_TO_INTERFACES))
     if chain.hooked.hook == "output" and dice.random() < 0.1:
         words.append(dice.choice(["meta skuid 0", "meta skuid != 0", "meta skgid 1000", "meta skuid 0-10"]))
-    return " ".join(words)
+    return " ".join(words[:1] if _LISTED_AS_RANGE.search(" ".join(words)) else words)
+
+
+_LISTED_AS_RANGE = re.compile(r" < .* > | >= .* <= ")
+"""nft lists such comparisons of two fields as a range of the second: what the first asks is in no listing."""
 
 
 def _rule(dice: Dice, chain: _Chain) -> str:

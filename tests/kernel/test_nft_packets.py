@@ -11,15 +11,19 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from functools import cache
 from itertools import combinations, cycle
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import iptviz
+from iptviz.engine.condition import Assumption, Condition
 from iptviz.engine.path import steps_of
 from iptviz.nft.read import read_ruleset
 from iptviz.node.load import load_node
+from iptviz.rules.native.merging import Neighbours, with_neighbours
+from iptviz.rules.native.words import match_words
 from iptviz.rules.nftables import NftRules
 from tests.kernel.lab import NOTHING
 from tests.kernel.random_nft import random_ruleset
@@ -69,7 +73,7 @@ def predicted(outcome: Outcome) -> Rules:
 
 
 def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, ...]:
-    """The outcomes; what nothing but the order of loading tells is known here: the last chain is asked first.
+    """The outcomes; what no listing tells is known here: the last chain is asked first, and what nft joins.
 
     Those of a `dump` of iptables were loaded before all others.
     """
@@ -84,6 +88,14 @@ def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, .
         for one, other in combinations(rules.bases, 2)
         if (one.hook, one.priority, one.type == "nat") == (other.hook, other.priority, other.type == "nat")
         if one.table != other.table and not dump
+    )
+    given += tuple(
+        Assumption(Condition("merged", " ".join(map(match_words, one.matches)), rule=rule.line), joins()).text
+        for table in ruleset.tables.values()
+        for chain in table.chains.values()
+        for rule in chain.rules
+        for one in with_neighbours(rule.statements)
+        if isinstance(one, Neighbours)
     )
     outcomes = iptviz.packet(node, **question, assume=given).outcomes
     order: list[str] = [
@@ -103,6 +115,15 @@ def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, .
         for first in [_is_first(need.condition.value, order)]
     )
     return iptviz.packet(node, **question, assume=(*given, *known)).outcomes if known else outcomes
+
+
+@cache
+def joins() -> bool:
+    """Whether the nft that loads the rules joins neighbouring fields that must differ, as those before 1.1.0 do."""
+    rule = "table ip t {\n chain c {\n tcp sport != 80 tcp dport != 443\n }\n}\n"
+    command = ["nft", "--check", "--debug=netlink", "-f", "/dev/stdin"]
+    done = subprocess.run(command, input=rule, capture_output=True, text=True, check=True)
+    return done.stdout.count("cmp neq") == 1
 
 
 def _is_first(value: str, order: list[str]) -> bool:

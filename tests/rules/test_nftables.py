@@ -93,10 +93,69 @@ def test_a_match_does_not_hold(match: str) -> None:
         ("jhash ip saddr mod 2 vmap { 0 : drop, 1 : accept }", "packet matches jhash ip saddr mod 2 0"),
         ("socket transparent 1 drop", "packet matches socket transparent 1"),
         ("some thing nobody knows drop", "packet matches some thing nobody knows"),
+        ("ip ttl 81-5 drop", "packet matches ip ttl 81-5"),  # nft lists two comparisons so, of two fields
+        ("ip ttl != 81-5 drop", "packet does not match ip ttl 81-5"),
+        ("tcp dport 1000-81 drop", "packet matches tcp dport 1000-81"),
+        ("ip daddr 10.2.0.9-10.2.0.1 drop", "packet matches ip daddr 10.2.0.9-10.2.0.1"),
     ],
 )
 def test_what_nobody_understands_is_a_condition(rule: str, condition: str) -> None:
     assert told(ask(rule))[condition] == "DROP"
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict"),
+    [
+        ("tcp sport != 1 tcp dport != 2", "DROP"),
+        ("tcp sport != 40000 tcp dport != 80", "ACCEPT"),
+        (
+            "tcp dport != 2 tcp sport != 40000",
+            "ACCEPT",
+        ),  # nft lists those that it joined in the order of the bytes
+        ("tcp sport != 40000 counter tcp dport != 2", "ACCEPT"),
+        ("tcp sport != 40000 tcp dport != { 2, 3 }", "ACCEPT"),
+        ("tcp sport != 40000 tcp dport != 2-3", "ACCEPT"),
+        ("tcp sport != 40000 tcp dport 80", "ACCEPT"),
+        ("udp sport != 40000 udp dport != 2", "ACCEPT"),
+        ("ip saddr != 10.1.0.2 ip daddr != 10.9.9.9", "ACCEPT"),
+        ("ip protocol != tcp ip daddr != 10.9.9.9", "ACCEPT"),
+        ("meta l4proto != tcp ip ttl != 9", "ACCEPT"),
+        ("ip dscp != cs0 ip length != 9", "ACCEPT"),
+    ],
+)
+def test_what_no_nft_joins_must_differ_each_by_itself(rule: str, verdict: str) -> None:
+    assert told(ask(f"{rule} drop")) == {"always": verdict}
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "tcp sport != 40000 tcp dport != 2", "tcp sport != 1 tcp dport != 80", "ip ttl != 9 ip protocol != tcp",
+        "ip length != 60 ip id != 7 ip ttl != 64", "tcp sport != 40001 tcp sport != 40000 tcp dport != 2",
+    ],
+)  # fmt: skip
+def test_of_two_fields_of_which_one_differs_nft_may_have_made_one(rule: str) -> None:
+    found = told(ask(f"{rule} drop"))
+    ends = {
+        verdict: [when for when, one in found.items() if one == verdict] for verdict in ("ACCEPT", "DROP")
+    }
+    assert all(when.endswith(" at line 12 as one") for when in ends["DROP"]), found
+    assert any(when.endswith(" at line 12 one by one") for when in ends["ACCEPT"]), found
+
+
+def test_what_was_joined_is_known_by_what_is_said() -> None:
+    pair = "tcp sport != 40000 tcp dport != 2"
+    for said, verdict in (("as one", "DROP"), ("one by one", "ACCEPT")):
+        assume = f"the kernel compares {pair} at line 12 {said}"
+        assert told(ask(f"{pair} drop", assume=(assume,))) == {"always": verdict}
+
+
+def test_a_field_that_is_not_known_may_differ() -> None:
+    one, other = "source port 40000", "source port not 40000"
+    pair = "the kernel compares tcp sport != 40000 tcp dport != 2 at line 12"
+    assert told(ask("tcp sport != 40000 tcp dport != 2 drop", sport=None)) == {
+        other: "DROP", f"{one} and {pair} as one": "DROP", f"{one} and {pair} one by one": "ACCEPT",
+    }  # fmt: skip
 
 
 def test_the_last_element_of_a_hash_is_what_is_left() -> None:

@@ -102,7 +102,8 @@ _READS = (
     ("set", "set source destination"),
     ("type-on-interface", "source destination"),
     ("connmark", "connmark tracking"),
-    ("chance", ""),
+    ("chance merged", ""),
+    ("both-ports", "source-port destination-port"),
 )
 _READ_AS: dict[str, Names] = {
     kind: frozenset(fields.split()) for kinds, fields in _READS for kind in kinds.split()

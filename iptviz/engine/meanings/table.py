@@ -89,6 +89,20 @@ def _all_of(tests: Sequence[Test], packet: Packet, host: Host) -> Truth:
     return tuple(needs) or True
 
 
+def _both_ports(test: Test, packet: Packet, host: Host) -> Truth:
+    """Both ports must differ, or where the kernel compares them as one, either."""
+    truths = [MEANINGS[one.kind](one, packet, host) for one in test.operand]
+    if not any(truths):
+        return False
+    if all(truth is True for truth in truths):
+        return True
+    if False not in truths:
+        return quoted(test)
+    as_one = question("merged", test.value, test)
+    other = next(truth for truth in truths if truth is not False)
+    return as_one if isinstance(other, bool | Fraction) else (*needs_of(other), as_one)
+
+
 def _own_question(test: Test, _packet: Packet, _host: Host) -> Truth:
     """What no packet tells is a condition of the test's own kind."""
     return question(test.kind, test.value, test)
@@ -125,7 +139,8 @@ MEANINGS: dict[str, Meaning] = {
     "bytes": _bytes,
     "tcp-options": _tcp_options,
     "changing-set": _changing_set,
-    **dict.fromkeys(("rate", "quota", "count", "time", "listener"), _own_question),
+    "both-ports": _both_ports,
+    **dict.fromkeys(("rate", "quota", "count", "time", "listener", "merged"), _own_question),
     **dict.fromkeys((PORT, NODE_PORT), _unprinted_port),
     **dict.fromkeys((MARK, CHANCE_LOST, AS_PRINTED), _own_question),
     "source": addresses.source,

@@ -56,12 +56,16 @@ class Field(NamedTuple):
 
 
 def bounds_of(constant: Expression) -> Numbers | None:
-    """Return the first and the last number of a constant; None for what is no number."""
+    """Return the first and the last number of a constant; None for what is no number.
+
+    A range that ends before it begins is none: nft takes no such range, and lists one where two comparisons that
+    it took for the ends of a range are of two fields (`tcp sport < 81 ip ttl > 5` as `ip ttl != 81-5`).
+    """
     if isinstance(constant, Value):
         return Numbers(constant.data, constant.data) if isinstance(constant.data, int) else None
     if isinstance(constant, Range):
         low, high = constant.low.data, constant.high.data
-        return Numbers(low, high) if isinstance(low, int) and isinstance(high, int) else None
+        return Numbers(low, high) if isinstance(low, int) and isinstance(high, int) and low <= high else None
     return None
 
 
@@ -89,7 +93,7 @@ def networks_of(constant: Expression) -> list[Network] | None:
 
 def _range_networks(constant: Range) -> list[Network] | None:
     version, bounds = _VERSIONS[constant.low.type], bounds_of(constant)
-    if bounds is None or bounds.first > bounds.last:
+    if bounds is None:
         return None
     make: Any = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
     found = ipaddress.summarize_address_range(make(bounds.first), make(bounds.last))

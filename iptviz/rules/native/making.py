@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from iptviz.nft.expressions import AnonymousSet, Concatenation, MapLookup, SetReference
 from iptviz.nft.statements import Assign, Counter, Last, Match, Nat, Verdict, VerdictMap
-from iptviz.rules.form import ASK, NOTHING, UNSEEN, Action, CompiledRule
+from iptviz.rules.form import ASK, NOTHING, UNSEEN, Action, CompiledRule, Test
 from iptviz.rules.native.actions import done, nat_action, serves, verdict
 from iptviz.rules.native.comparing import Compared, compared, in_unseen, never
 from iptviz.rules.native.lookups import ElementParts, FewParts, SetParts, is_searched, lookup
+from iptviz.rules.native.merging import Neighbours, with_neighbours
 from iptviz.rules.native.place import NftPlace, TableName, table_name
+from iptviz.rules.native.words import match_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -18,10 +20,11 @@ if TYPE_CHECKING:
     from iptviz.nft.expressions import Element, Expression
     from iptviz.nft.model import Rule
     from iptviz.nft.statements import Statement
-    from iptviz.rules.form import Parts, Test
+    from iptviz.rules.form import Parts
     from iptviz.rules.native.comparing import Way
     from iptviz.rules.native.scope import Scope
 
+_Told: TypeAlias = "Statement | Neighbours"
 _INERT = (Counter, Last)
 _ASKING, _COUNTED = Action(ASK), Action(NOTHING)
 CHANCE = "chance"
@@ -31,7 +34,7 @@ _LONG = 64
 
 def compiled(rule: Rule, scope: Scope) -> CompiledRule:
     """Return a rule in the neutral form."""
-    statements = tuple(one for one in rule.statements if not isinstance(one, _INERT))
+    statements = tuple(one for one in with_neighbours(rule.statements) if not isinstance(one, _INERT))
     return _Making(rule, scope).made(statements, ())
 
 
@@ -48,7 +51,7 @@ class _Making:
         """Return the place of an element that the rule finds."""
         return NftPlace(self._rule, self._table, element, line)
 
-    def made(self, statements: Sequence[Statement], tests: Way) -> CompiledRule:
+    def made(self, statements: Sequence[_Told], tests: Way) -> CompiledRule:
         """Return a rule that asks `tests` and then comes to some statements."""
         for place, statement in enumerate(statements):
             rest = statements[place + 1 :]
@@ -61,6 +64,8 @@ class _Making:
                     return self._of_several(asked, statement, tests, rest)
                 tests = (*tests, *_tests(asked))
                 continue
+            if isinstance(statement, Neighbours):
+                return self.neighbours(statement, tests, rest)
             special = _SPECIAL.get(type(statement))
             found = special(self, statement, tests, rest) if special else None
             if found is not None:
@@ -77,12 +82,10 @@ class _Making:
     ) -> CompiledRule:
         return CompiledRule(place or self._place, self._rule.chain, tests, action, more)
 
-    def _then(self, rest: Sequence[Statement]) -> Parts | None:
+    def _then(self, rest: Sequence[_Told]) -> Parts | None:
         return FewParts([self.made(rest, ())]) if rest else None
 
-    def _of_several(
-        self, asked: Compared, match: Match, tests: Way, rest: Sequence[Statement]
-    ) -> CompiledRule:
+    def _of_several(self, asked: Compared, match: Match, tests: Way, rest: Sequence[_Told]) -> CompiledRule:
         """Return a rule of which one of several ways must hold, or none."""
         parts: Parts
         if asked.negated:
@@ -101,7 +104,18 @@ class _Making:
                 parts = FewParts(self._made(way, action, then) for way in asked.ways)
         return self._made(tests, _ASKING, parts)
 
-    def _of_long_set(self, match: Match, tests: Way, rest: Sequence[Statement]) -> CompiledRule:
+    def neighbours(self, found: Neighbours, tests: Way, rest: Sequence[_Told]) -> CompiledRule:
+        """Ask that all fields differ, or where the kernel compares them as one that any does."""
+        asked = [compared(match, self._scope) for match in found.matches]
+        tests = (*tests, *dict.fromkeys(test for one in asked for test in one.first))
+        differing = [_tests(one) for one in asked]
+        text = " ".join(map(match_words, found.matches))
+        as_one = Test("merged", value=text, part=text)
+        action, then = (_ASKING if rest else _COUNTED), self._then(rest)
+        ways = [tuple(test for way in differing for test in way), *((*way, as_one) for way in differing)]
+        return self._made(tests, _ASKING, FewParts(self._made(way, action, then) for way in ways))
+
+    def _of_long_set(self, match: Match, tests: Way, rest: Sequence[_Told]) -> CompiledRule:
         """Return a rule that asks whether the destination is in a long set."""
         action, then = (_ASKING if rest else _COUNTED), self._then(rest)
         found = self._scope.named(match.right) if isinstance(match.right, SetReference) else None
@@ -115,7 +129,7 @@ class _Making:
 
     # --- maps ------------------------------------------------------------------------------------------------
 
-    def verdicts(self, statement: VerdictMap, tests: Way, _rest: Sequence[Statement]) -> CompiledRule:
+    def verdicts(self, statement: VerdictMap, tests: Way, _rest: Sequence[_Told]) -> CompiledRule:
         """Look up what becomes of the packet."""
         if self._scope.hides(statement.map):
             return self._unseen(statement.key, statement.map, tests)
@@ -128,7 +142,7 @@ class _Making:
 
         return self._made(tests, _ASKING, lookup(statement.key, statement.map, self._scope, make))
 
-    def nat(self, statement: Nat, tests: Way, rest: Sequence[Statement]) -> CompiledRule:
+    def nat(self, statement: Nat, tests: Way, rest: Sequence[_Told]) -> CompiledRule:
         """Rewrite the packet, to what a map has for it, where there is one."""
         if not serves(statement, self._scope):
             return self.made(rest, tests)
@@ -147,7 +161,7 @@ class _Making:
 
         return self._looked_up(mapped, tests, make)
 
-    def assign(self, statement: Assign, tests: Way, rest: Sequence[Statement]) -> CompiledRule | None:
+    def assign(self, statement: Assign, tests: Way, rest: Sequence[_Told]) -> CompiledRule | None:
         """Set something to what a map has for the packet; None where no map is asked."""
         if not isinstance(statement.value, MapLookup):
             return None
@@ -208,5 +222,5 @@ def _turned(test: Test) -> Test:
     return test._replace(negated=not test.negated)
 
 
-_Special: TypeAlias = "Callable[[_Making, Any, Way, Sequence[Statement]], CompiledRule | None]"
+_Special: TypeAlias = "Callable[[_Making, Any, Way, Sequence[_Told]], CompiledRule | None]"
 _SPECIAL: dict[type, _Special] = {VerdictMap: _Making.verdicts, Nat: _Making.nat, Assign: _Making.assign}
