@@ -36,7 +36,7 @@ def test_a_session_in_the_readme_is_what_the_program_prints(command: str, shown:
 
 
 def test_the_readme_has_sessions_to_check() -> None:
-    assert len(SESSIONS) == 13
+    assert len(SESSIONS) == 14
 
 
 def test_the_readme_names_every_command() -> None:

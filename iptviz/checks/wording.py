@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.kube.frontends import CHAIN
+from iptviz.kube.frontends import CHAIN, VIRTUAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -42,6 +42,7 @@ KIND_WORDS = {
     "external-ip": "external IP",
     "load-balancer-ip": "load-balancer IP",
     "node-port": "node port",
+    VIRTUAL: "virtual server",
     "host-port": "host port",
     "published": "published port",
     "health-check": "health check port",

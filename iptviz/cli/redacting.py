@@ -126,7 +126,7 @@ def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
         DumpError: the mapping cannot be read.
         OutputError: the mapping cannot be written.
     """
-    from iptviz.questions.sources import SourcesResult
+    from iptviz.questions.sources import SourcesResult, listings_in
     from iptviz.redact.bundle import redacted_bundle, redacted_evidence
     from iptviz.redact.lock import locked
     from iptviz.redact.mapping import fresh_secrets, write_mapping
@@ -143,7 +143,8 @@ def redacted_sources(result: SourcesResult, options: Options) -> SourcesResult:
         if mapping:
             write_mapping(mapping, secrets)
     problem = DumpError("something in it cannot be read", where=SOURCE)
-    return SourcesResult(dumps, evidence, (problem,) * bool(result.problems), nodes)
+    problems = (problem,) * bool(result.problems)
+    return SourcesResult(dumps, evidence, problems, nodes, listings_in(evidence))
 
 
 def _kept(options: Options) -> Secrets | None:

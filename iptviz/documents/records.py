@@ -276,7 +276,7 @@ def _when(case: Shape) -> str:
 
 
 def _masquerade(case: Shape) -> str:
-    return " or ".join(condition["text"] for condition in case["masquerade"])
+    return " or ".join(condition["text"] for condition in case["masquerade"] or ())
 
 
 def _decimal(share: Shape) -> str:

@@ -21,9 +21,10 @@ from iptviz.documents.shapes import (
     share_shape,
     source_shape,
 )
-from iptviz.kube.era import NEWEST_KNOWN
+from iptviz.kube.era import NEWEST_KNOWN, VIRTUAL_SERVERS
 from iptviz.kube.frontends import CHAIN, EXPOSED_KINDS
 from iptviz.kube.releases import spans_text
+from iptviz.rules.form import is_virtual, virtual_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -64,7 +65,7 @@ def _of_all(result: ServicesResult, shapes: Callable[[ServicesResult], Iterable[
 
 def _era(era: Era) -> Shape:
     return {
-        "mode": era.mode,
+        "mode": "ipvs" if era.mode == VIRTUAL_SERVERS else era.mode,
         "text": sentence(era_remark(era)),
         "releases": [f"1.{minor}" for minor in sorted(era.releases) if minor <= NEWEST_KNOWN],
         "mixed": era.mixed,
@@ -92,6 +93,7 @@ def _published(port: PublishedPort) -> Shape:
 
 def _service(port: PortForm) -> Shape:
     usual = port.usual
+    virtual = virtual_of(usual.rule)
     return {
         "service": service_shape(port.service),
         "protocol": port.protocol,
@@ -101,7 +103,7 @@ def _service(port: PortForm) -> Shape:
         "leftover": share_shape(usual.leftover),
         "session_affinity": None if port.affinity is None else {"seconds": port.affinity},
         "verdict": _verdict(usual),
-        "masquerade": [conditions_shape(needs) for needs in usual.masquerade or ()],
+        "masquerade": None if virtual else [conditions_shape(needs) for needs in usual.masquerade or ()],
         "policy": {
             "internal": port.internal_policy or _unlimited(port, ("cluster-ip",)),
             "external": port.external_policy or _unlimited(port, EXPOSED_KINDS),
@@ -111,11 +113,17 @@ def _service(port: PortForm) -> Shape:
         "health_check_node_port": port.health_check,
         "balance": _balance(usual),
         "unseen_chains": list(usual.unseen),
+        **({"scheduler": virtual.scheduler or None} if virtual else {}),
     }
 
 
 def _unlimited(port: PortForm, kinds: Collection[str]) -> str | None:
-    """Return the policy where no rule shows any: `Cluster` with a frontend of some kinds, null without one."""
+    """Return the policy where no rule shows any: `Cluster` with a frontend of some kinds, null without one.
+
+    In IPVS it would be no rule that shows it.
+    """
+    if is_virtual(port.usual.rule):
+        return None
     return "Cluster" if any(frontend.kind in kinds for frontend in port.frontends) else None
 
 

@@ -32,7 +32,7 @@ MOST_EVIDENCE = 20
 
 
 def source_shape(source: RuleSource, *, complete: bool) -> Shape:
-    """Return the shape `dump` of a dump, or of a listing of nft."""
+    """Return the shape `dump` of a dump, or of a listing of nft or of virtual servers."""
     from iptviz.dump.model import Dump
 
     if isinstance(source, Dump):
@@ -50,9 +50,12 @@ def source_shape(source: RuleSource, *, complete: bool) -> Shape:
 
 
 def _mode_of_listing(source: RuleSource) -> str | None:
-    """Return how services are kept, as far as a listing of nft tells: null where it does not."""
+    """Return how services are kept, as far as a listing tells: null where it does not."""
     from iptviz.node.listing import NftListing, ReadListing
+    from iptviz.node.virtual_servers import IpvsListing
 
+    if isinstance(source, IpvsListing):
+        return "ipvs"
     mode = None
     if isinstance(source, NftListing):
         mode = mode_of_ruleset(source.ruleset, (source.family,))

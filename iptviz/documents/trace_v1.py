@@ -3,6 +3,9 @@
 A share that the dump does not print, or that hangs on what it does not show, is null in both of its forms: a
 number would be taken for one. The chain of an endpoint is null where, in nftables mode, the service's own chain
 sends connections to it. The kind of a frontend is `chain` where an excerpt shows a service's chain alone.
+
+Of virtual servers of IPVS, `chain` is null, and so is `masquerade`, which rules decide that were not looked at;
+`scheduler` picks endpoints, which have `weight` and `forwarding`. Their lines are those of what ipvsadm prints.
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from iptviz.engine.chance import total
 from iptviz.kube.comments import way_of_comment
 from iptviz.kube.families import PROXY_TABLES, shares_out
 from iptviz.kube.observed import LEVEL
+from iptviz.rules.form import ServerPlace, is_virtual, virtual_of
 from iptviz.rules.iptables import dump_rule
 
 if TYPE_CHECKING:
@@ -151,11 +155,21 @@ def _service(traced: ServiceTrace, siblings: tuple[Frontend, ...], wanted: froze
         "cases": [_outcome(outcome) for outcome in traced.outcomes] if len(traced.outcomes) > 1 else [],
         "also": [frontend_shape(frontend) for frontend in siblings],
         **left_open_shape(traced.left_open),
+        **_picked(traced),
     }
     if wanted:
         share = total(endpoint.share for endpoint in traced.usual.endpoints if endpoint.rule in wanted)
         shape["target_share"] = _of_unknown(share_shape(share), unknown=traced.usual.unshared)
     return shape
+
+
+def _picked(traced: ServiceTrace) -> Shape:
+    """Return what is else of a virtual server of IPVS; nothing where rules choose endpoints."""
+    virtual = virtual_of(traced.frontend.rule)
+    if virtual is None:
+        return {}
+    leftover = _of_unknown(share_shape(traced.usual.leftover), unknown=traced.usual.unshared)
+    return {"scheduler": virtual.scheduler or None, "masquerade": None, "leftover": leftover}
 
 
 def _outcome(outcome: FrontendOutcome) -> Shape:
@@ -178,7 +192,7 @@ def _is_partly_lacking(outcome: FrontendOutcome) -> bool:
 
 
 def _lacking(hop: Hop, outcome: FrontendOutcome) -> Shape:
-    """Return a chain that connections enter and the dump does not show; its share is a part of `leftover`."""
+    """Return what connections come to and the dump does not show; its share is a part of `leftover`."""
     address = way_of_comment(hop.via.comment) or None
     share = _of_unknown(share_shape(hop.share), unknown=outcome.unshared)
     return {"chain": hop.chain, **share, "line": hop.via.line or None, "comment_names": address}
@@ -200,7 +214,14 @@ def _endpoint(endpoint: Endpoint, outcome: FrontendOutcome) -> Shape:
         "rule_counters": _counters(endpoint.via),
         "rule_chance": _of_unknown(share_shape(_own_chance(endpoint)), unknown=outcome.unshared),
         "hairpin_line": (endpoint.hairpin.line or None) if endpoint.hairpin else None,
+        **_weighed(endpoint.rule),
     }
+
+
+def _weighed(place: Place) -> Shape:
+    """Return weight and forwarding of a real server of IPVS; nothing of a rule."""
+    real = place.real if isinstance(place, ServerPlace) else None
+    return {} if real is None else {"weight": real.weight, "forwarding": real.forward or None}
 
 
 def _own_chance(endpoint: Endpoint) -> Fraction:
@@ -209,7 +230,9 @@ def _own_chance(endpoint: Endpoint) -> Fraction:
 
 
 def _own_chain(rule: Place) -> str | None:
-    """Return the chain of an endpoint's rule; in nftables mode that may be the service's."""
+    """Return the chain of an endpoint's rule; in nftables mode that may be the service's; IPVS has none."""
+    if is_virtual(rule):
+        return None
     return None if rule.table.name in PROXY_TABLES and shares_out(rule.chain) else rule.chain
 
 

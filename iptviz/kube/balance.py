@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, cascade, trimmed, walked_cascade
 from iptviz.engine.matching import raw_chance
+from iptviz.kube.endpoint_form import shares_of
 from iptviz.kube.families import ENDPOINT_CHAIN, MARK_MASQUERADE
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import compiled
@@ -58,7 +59,7 @@ def balance_of(shares: Sequence[Fraction]) -> Balance | None:
 
 def balance_of_endpoints(endpoints: Sequence[EndpointForm]) -> Balance | None:
     """Return how even the shares of endpoints are; None without any, and where one's is not told."""
-    shares = [end.share for end in endpoints if end.share is not None]
+    shares = [share for share in shares_of(endpoints) if share is not None]
     return balance_of(shares) if len(shares) == len(endpoints) else None
 
 

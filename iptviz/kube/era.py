@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 NEWEST_KNOWN = 36
 """The newest release of which something is known."""
 
+VIRTUAL_SERVERS = "virtual-servers"
+"""The mode of services in IPVS where no rules tell that kube-proxy keeps them there."""
+
 DATED_MODES = ("iptables", "nftables")
 """The modes whose rules tell who wrote them."""
 
@@ -31,8 +34,8 @@ class Era(NamedTuple):
     """When a dump was written.
 
     `mode` is `iptables`, `ipvs`, `userspace`, `elsewhere` (a kubelet is here) or `none`; of a table of nft it is
-    `nftables`. `releases` are minor releases of Kubernetes 1.x, all of which write everything that was seen; none
-    where no single one does: then the dump is of mixed eras.
+    `nftables`, of what ipvsadm prints `VIRTUAL_SERVERS`. `releases` are minor releases of Kubernetes 1.x, all of
+    which write everything that was seen; none where no single one does: then the dump is of mixed eras.
     """
 
     mode: str

@@ -32,7 +32,7 @@ from iptviz.rules.iptables import dump_rule
 from iptviz.rules.reading.words import QUOTED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from fractions import Fraction
 
     from iptviz.dump.table import Table
@@ -59,13 +59,14 @@ class FrontendAnswer(NamedTuple):
     chosen, so that shares are not known; those that endpoints have here are no shares. `nat_unseen`: rules of nat
     that are not shown may lead them on. `unread`: a rule that is not understood decides who gets what share.
     `rounded`: exact shares would have too many digits. `kind_untold`: nothing tells an external IP from a load
-    balancer's. `elsewhere` are addresses of endpoints that other clients get, as far as they were looked for.
+    balancer's. `elsewhere` are addresses of endpoints that other clients alone get, as far as they were looked
+    for.
     """
 
     frontend: Frontend
     service: ServiceName
     chain: str | None
-    endpoints: tuple[EndpointForm, ...]
+    endpoints: Sequence[EndpointForm]
     leftover: Fraction
     verdict: Verdict | None
     affinity: int | None

@@ -42,7 +42,10 @@ EXPOSED_KINDS = SERVICE_KINDS[1:]
 CHAIN = "chain"
 """The kind of what stands for the frontends of a service's chain that an excerpt does not show."""
 
-FRONTEND_KINDS = (*SERVICE_KINDS, "host-port", "published", "health-check", CHAIN)
+VIRTUAL = "virtual-server"
+"""The kind of a virtual server of IPVS where nothing tells which of a service's frontends it is."""
+
+FRONTEND_KINDS = (*SERVICE_KINDS, VIRTUAL, "host-port", "published", "health-check", CHAIN)
 """All kinds of frontends, in the order in which they are listed."""
 
 

@@ -55,7 +55,7 @@ class ServicePort(NamedTuple):
         return self.service.text or self.usual.chain or self.usual.frontend.text
 
     @property
-    def endpoints(self) -> tuple[EndpointForm, ...]:
+    def endpoints(self) -> Sequence[EndpointForm]:
         """The endpoints of the first frontend."""
         return self.usual.endpoints
 

@@ -75,7 +75,7 @@ def _rule(drafts: Drafts, command: re.Match[str], argument: Span | None) -> bool
     if argument is None or _PLACE.match(drafts.source.text, *argument):
         return False
     pieces = drafts.chain(_table(drafts, command), unquoted(command["name"]), command.start())
-    pieces.spans.insert(0 if command["verb"] == "insert" else len(pieces.spans), argument)
+    (pieces.insert if command["verb"] == "insert" else pieces.add)(argument)
     return True
 
 
@@ -94,7 +94,7 @@ def _flush(drafts: Drafts, command: re.Match[str], _argument: Span | None) -> bo
     names = list(table.chains) if command["what"] == "table" else [unquoted(command["name"] or "")]
     for name in names:
         if command["what"] in {"table", "chain"} and name in table.chains:
-            drafts.chain(table, name, command.start()).spans.clear()
+            drafts.chain(table, name, command.start()).clear()
     if command["what"] in {"set", "map"} and names[0] in table.sets:
         drafts.set(table, names[0], command.start()).empty()
     return command["what"] in {"table", "chain", "set", "map"}

@@ -47,7 +47,8 @@ class Drafts:
                 pieces = self.chain(table, name, place, handle)
             else:
                 pieces = self.set(table, name, place, is_map=kind == "map", handle=handle)
-            pieces.extend(*([span] if span else []))
+            if span:
+                pieces.add(span)
             return
         text = self.source.text[slice(*span)].strip() if span else ""
         table.objects[kind, name] = NamedObject(kind, name, text, self.source.line_of(place), handle)

@@ -51,11 +51,13 @@ class Ruleset:
         notes: which lines were left out, and why.
         form: `text` or `json`.
         version: that of nft, where the text tells it (JSON does); else empty.
+        source_text: the text that was read, made plain.
     """
 
     def __init__(self, form: str = "text", version: str = "") -> None:
         self.form = form
         self.version = version
+        self.source_text = ""
         self.tables: dict[tuple[str, str], Table] = {}
         self.remarks: list[Remark] = []
         self.notes: list[LineNote] = []

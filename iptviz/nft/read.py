@@ -28,6 +28,7 @@ def read_ruleset(data: bytes, source: str = "") -> Ruleset:
         ruleset = TextReader(cleaned.text).read()
     if not ruleset.tables:
         raise NothingError("no nft tables found", where=source, hint="run nft list ruleset as root")
+    ruleset.source_text = cleaned.text
     ruleset.remarks[:0] = cleaned.repairs
     ruleset.notes[:0] = cleaned.notes
     for table in ruleset.tables.values():

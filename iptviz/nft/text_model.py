@@ -41,21 +41,42 @@ _ELEMENTS = re.compile(r"(?:\A|[\s;])elements\s*=\s*\{")
 class Pieces:
     """What the text has of a chain, a set or an object: one block, or several where commands add to it."""
 
-    __slots__ = ("place", "source", "spans")
+    __slots__ = ("_end", "_others", "_start", "place", "source")
 
-    def __init__(self, source: Numbered, place: int, *spans: Span) -> None:
+    def __init__(self, source: Numbered, place: int) -> None:
         self.source = source
         self.place = place
-        self.spans = list(spans)
+        self.clear()
+
+    @property
+    def spans(self) -> list[Span]:
+        """Where its blocks are, in their order. Nearly all have one, which has no list of its own."""
+        return [] if self._start < 0 else [(self._start, self._end), *self._others]
+
+    def clear(self) -> None:
+        """Take away all blocks."""
+        self._start = self._end = -1
+        self._others: list[Span] | tuple[()] = ()
 
     @property
     def line(self) -> int:
         """The line where it begins."""
         return self.source.line_of(self.place)
 
-    def extend(self, *spans: Span) -> None:
+    def add(self, span: Span) -> None:
         """Take another block, or another rule, at the end."""
-        self.spans += spans
+        if self._start < 0:
+            self._start, self._end = span
+        else:
+            self._others = self._others or []
+            self._others.append(span)
+
+    def insert(self, span: Span) -> None:
+        """Take another rule at the beginning."""
+        if self._start >= 0:
+            self._others = self._others or []
+            self._others.insert(0, (self._start, self._end))
+        self._start, self._end = span
 
     @property
     def source_text(self) -> str:
@@ -106,11 +127,11 @@ class ChainPieces(Pieces):
     @property
     def plain_text(self) -> str | None:
         """Its rules as nft prints them, and nothing else; None where they do not stand so."""
-        if len(self.spans) != 1:
-            return "" if not self.spans else None
-        (span,) = self.spans
+        if self._start < 0 or self._others:
+            return None if self._others else ""
         text = self.source.text
-        return text[span[0] : span[1]] if _PRINTED_RULES.fullmatch(text, *span) else None
+        found = _PRINTED_RULES.fullmatch(text, self._start, self._end)
+        return None if found is None else text[self._start : self._end]
 
     def may_say(self, word: str) -> bool:
         """Whether a word may stand in a rule."""
@@ -141,17 +162,19 @@ class SetPieces(Pieces):
 
     __slots__ = ("added",)
 
-    def __init__(self, source: Numbered, place: int, *spans: Span) -> None:
-        super().__init__(source, place, *spans)
+    def __init__(self, source: Numbered, place: int) -> None:
+        super().__init__(source, place)
         self.added: list[Span] = []
 
     def empty(self) -> None:
         """Take away all elements, as flush does."""
         self.added.clear()
         text = self.source.text
-        found = [_ELEMENTS.search(text, *span) for span in self.spans]
-        pairs = zip(self.spans, found, strict=True)
-        self.spans = [(span[0], one.start() if one else span[1]) for span, one in pairs]
+        spans = self.spans
+        self.clear()
+        for start, end in spans:
+            found = _ELEMENTS.search(text, start, end)
+            self.add((start, found.start() if found else end))
 
     def head(self, _found: SetOrMap) -> SetHead:
         """Return what is said beside the elements."""

@@ -303,6 +303,7 @@ def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
             except NothingError:
                 found.append(ReadListing(piece, None))
             else:
+                piece.source.keep_as(ruleset.source_text)
                 found.append(ReadListing(piece, ruleset))
     return tuple(found)
 

@@ -127,18 +127,22 @@ def load_node(
     return Snapshot(dumps, chosen.evidence, name=chosen.name, problems=found.problems)
 
 
+_KEEPING = {"nft", "ipvs"}
+"""Kinds of evidence that tell of services without any dump."""
+
+
 def _listed(found: FoundIn, wanted: str | None) -> Snapshot | None:
-    """Return the node that a listing of nft tells of; None without any.
+    """Return the node that a listing of nft, or of virtual servers, tells of; None without any.
 
     Raises:
         DumpError: it is not clear which node is meant.
     """
     own = [piece for piece in found.evidence if piece.namespace is None]
-    if not any(piece.kind == "nft" for piece in own):
+    if not any(piece.kind in _KEEPING for piece in own):
         return None
     from iptviz.node.gather import Group, choose_node
 
-    names = dict.fromkeys(piece.node for piece in own if piece.kind == "nft")
+    names = dict.fromkeys(piece.node for piece in own if piece.kind in _KEEPING)
     groups = [Group(name, (), tuple(piece for piece in own if piece.node in {name, None})) for name in names]
     chosen = choose_node(groups, found.name, wanted)
     node = Snapshot((), chosen.evidence, name=chosen.name, problems=found.problems)
@@ -236,7 +240,7 @@ def _texts_of(origin: DumpLike, max_size: int, progress: Progress) -> FoundTexts
 
 def _read(source: Source, side: str | None) -> tuple[Text, list[Evidence]]:
     """Read a text as dumps and as evidence; lines that are the one are not looked at for the other."""
-    if side is None and (listed := _nft_alone(source)):
+    if side is None and (listed := _listing_alone(source)):
         return read_text(b"", source.inside), listed
     text = read_text(source.data, source.inside, side)
     if text.dumps and not any(note.reason == "no-part" for note in text.notes):
@@ -246,7 +250,7 @@ def _read(source: Source, side: str | None) -> tuple[Text, list[Evidence]]:
 
     inner, sections = source, _evidence_in(source)
     if not sections and (data := unquoted(source.data)) != source.data:
-        inner = source._replace(data=data)
+        inner = source.with_data(data)
         sections = _evidence_in(inner)
     if text.dumps and sections:
         text = read_text(without(inner.data, sections), source.inside, side)._replace(raw=source.data)
@@ -254,18 +258,19 @@ def _read(source: Source, side: str | None) -> tuple[Text, list[Evidence]]:
 
 
 _NFT = (b"table ", b'{"nftables"', b'{ "nftables"')
+_IPVS = (b"IP Virtual Server version ", b"-A -t ", b"-A -u ", b"-A -f ", b"-A --sctp-service ")
 
 
-def _nft_alone(source: Source) -> list[Evidence]:
-    """Return the listing of nft that a whole text is: nobody looks for rules of iptables in each line of it."""
-    if not source.data.startswith(_NFT) or holds_dump(source.data):
+def _listing_alone(source: Source) -> list[Evidence]:
+    """Return the listing of nft or IPVS that a text is: nobody looks for rules of iptables in each line of it."""
+    if not source.data.startswith(_NFT + _IPVS) or holds_dump(source.data):
         return []
     from iptviz.node.evidence import Evidence
 
     sections = _evidence_in(source)
-    if [section.kind for section in sections] != ["nft"]:
+    if [section.kind for section in sections] not in (["nft"], ["ipvs"]):
         return []
-    return [Evidence("nft", source, section) for section in sections]
+    return [Evidence(section.kind or "", source, section) for section in sections]
 
 
 def _evidence_in(source: Source) -> list[Section]:

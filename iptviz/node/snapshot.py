@@ -88,19 +88,16 @@ class Snapshot:
         return self.dumps[0]
 
     def without_dumps(self) -> DumpError:
-        """Return what keeps questions about dumps from a node of which there is a listing of nft alone."""
-        return self.nothing or DumpError(
-            "only a listing of nft, where this asks for a dump",
-            where=self.listed_in,
-            hint="use iptviz trace, services, check or packet, or pass the output of iptables-save",
-        )
-
-    def without_services(self) -> DumpError:
-        """Return what keeps questions about services from listings without kube-proxy's table."""
-        return self.nothing or DumpError(
-            "no chain of a table ip kube-proxy or ip6 kube-proxy is listed: services are not shown",
-            where=self.listed_in,
-            hint="list all tables: nft list ruleset",
+        """Return what keeps questions from a node of which there are no rules that they are about."""
+        unread = next(iter(self.evidence_problems), None) if not self.dumps else None
+        return (
+            unread
+            or self.nothing
+            or DumpError(
+                "only a listing of nft, with no chain of a table ip kube-proxy or ip6 kube-proxy",
+                where=self.listed_in,
+                hint="list all tables (nft list ruleset), or follow a packet through these: iptviz packet",
+            )
         )
 
     @property
@@ -241,6 +238,11 @@ class Snapshot:
         return _merged(self._all("sysctls"))
 
     @property
+    def has_ipvs(self) -> bool:
+        """Whether there is a listing of virtual servers."""
+        return any(piece.kind == "ipvs" for piece in self.evidence)
+
+    @property
     def virtual_servers(self) -> list[PlacedServer]:
         """The virtual servers of IPVS; where only a part of them was listed, these."""
         from iptviz.node.evidence import READERS
@@ -363,15 +365,17 @@ LEGACY_TABLES = "legacy tables"
 """What is called so is there, but which tables and rules there are nothing tells."""
 
 
-def as_snapshot(node: Dump | Snapshot, *, listed: bool = False) -> Snapshot:
-    """Return a node of which a dump is all that there is, as one; `listed`: a listing of nft will do, too.
+def as_snapshot(node: Dump | Snapshot, *, listed: bool = False, ipvs: bool = False) -> Snapshot:
+    """Return a node of which a dump is all that there is, as one.
+
+    `listed`: a listing of nft that has some table will do, too; `ipvs`: so will one of virtual servers.
 
     Raises:
-        DumpError: there is such a listing and no dump, or a listing without any table.
+        DumpError: there is none of these.
     """
     if not isinstance(node, Snapshot):
         return Snapshot((node,))
-    if not node.dumps and (node.nothing or not listed):
+    if not (node.dumps or (listed and not node.nothing) or (ipvs and node.has_ipvs)):
         raise node.without_dumps()
     return node
 

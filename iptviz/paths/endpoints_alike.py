@@ -8,6 +8,8 @@ from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.paths.alike import Alike
     from iptviz.xtables.address import Network
@@ -32,9 +34,9 @@ class EndpointsAlike:
         self._networks = networks
         self._alike = alike
         self._blocks: dict[str, int | None] = {}
-        self._known: dict[int, tuple[tuple[EndpointForm, ...], AlikeForm | None]] = {}
+        self._known: dict[int, tuple[Sequence[EndpointForm], AlikeForm | None]] = {}
 
-    def form(self, endpoints: tuple[EndpointForm, ...]) -> AlikeForm | None:
+    def form(self, endpoints: Sequence[EndpointForm]) -> AlikeForm | None:
         """Return the form of a frontend's endpoints; None where one is no pod's.
 
         Frontends of one chain have the very same endpoints, which are looked at once.
@@ -44,7 +46,7 @@ class EndpointsAlike:
             known = self._known[id(endpoints)] = endpoints, self._form(endpoints)
         return known[1]
 
-    def _form(self, endpoints: tuple[EndpointForm, ...]) -> AlikeForm | None:
+    def _form(self, endpoints: Sequence[EndpointForm]) -> AlikeForm | None:
         addresses = tuple([end.address for end in endpoints])
         places = tuple(map(self._place, addresses))
         if None in places:

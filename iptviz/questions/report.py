@@ -11,6 +11,7 @@ from iptviz.errors import TargetError
 from iptviz.kube.frontends import CHAIN
 from iptviz.kube.target import parse_target
 from iptviz.node.snapshot import as_snapshot
+from iptviz.node.virtual_servers import IpvsListing
 from iptviz.paths.fares import fails_unduly, worst_at
 from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.check import CheckResult, check_listed
@@ -110,15 +111,21 @@ def report_of(found: ServicesResult, answers: tuple[Answer, ...]) -> ReportResul
 
 
 def _read(found: ServicesResult) -> Iterator[ReadFrom]:
-    """Yield what the rules of a node were read from: each dump, then listings of nft that tell of services."""
+    """Yield what a node was read from: each dump, then listings of nft or of virtual servers with services."""
     node = found.snapshot
     for dump in node.dumps if node else ():
         yield _read_from(bytes(dump), (dump,))
     listed = tuple(one.dump for one in found.answers if not isinstance(one.dump, Dump))
     for piece in node.evidence if node and listed else ():
-        if piece.kind == "nft" and piece.namespace is None and not piece.says_nothing:
+        if piece.kind in _LISTINGS and piece.namespace is None and not piece.says_nothing:
             own = piece.source.data[piece.section.start : piece.section.end]
-            yield _read_from(own, tuple(one for one in listed if piece.source.name in one.source.split(", ")))
+            told = tuple(one for one in listed if isinstance(one, IpvsListing) is (piece.kind == "ipvs"))
+            told = tuple(one for one in told if piece.source.name in one.source.split(", "))
+            if told or piece.kind == "nft":
+                yield _read_from(own, told)
+
+
+_LISTINGS = {"nft", "ipvs"}
 
 
 def _read_from(text: bytes, sources: tuple[RuleSource, ...]) -> ReadFrom:

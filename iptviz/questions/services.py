@@ -40,7 +40,9 @@ if TYPE_CHECKING:
     from iptviz.checks.finding import Item
     from iptviz.compare.ports.form import PortForm
     from iptviz.node.listing import NftListing, RuleSource
+    from iptviz.node.virtual_servers import IpvsListing
     from iptviz.progress import Progress
+    from iptviz.questions.service_sources import ServiceSource
     from iptviz.supplied.service_names import Candidate
 
 
@@ -166,7 +168,7 @@ def services(
         raise TargetError(
             f"cannot sort by {quoted(sort)}", hint=f"{near(sort, SORTS)}sort by {', '.join(SORTS)}"
         )
-    snapshot = as_snapshot(dump, listed=True).with_pods(pods)
+    snapshot = as_snapshot(dump, listed=True, ipvs=True).with_pods(pods)
     listed = read_file(names, read_service_names) or ()
     wanted = _Wanted(
         namespace,
@@ -185,6 +187,10 @@ def services(
         for place, each in enumerate(sources)
     ]
     first, *others = [answer for answer in answers if answer.total or answer.published] or answers[:1]
+    if others and not isinstance(others[0].dump, Dump):
+        from iptviz.questions.service_sources import beyond
+
+        others = [other._replace(notes=beyond(first.notes, other.notes)) for other in others]
     missed = first.missed if all(answer.missed for answer in answers) else ()
     notes: list[Item] = [*first.notes]
     if isinstance(first.dump, Dump):
@@ -194,20 +200,17 @@ def services(
     return first._replace(snapshot=snapshot, others=tuple(others), notes=tuple(notes), missed=missed)
 
 
-def _sources(node: Snapshot) -> tuple[Dump | NftListing, ...]:
-    """Return where rules tell of services.
+def _sources(node: Snapshot) -> tuple[ServiceSource, ...]:
+    """Return where a node tells of services.
 
     Raises:
-        DumpError: there is no dump, and no listing has kube-proxy's table.
+        DumpError: nothing does.
     """
     if node.dumps and not node.evidence:
         return node.dumps
-    from iptviz.questions.service_sources import service_sources  # most nodes are one dump
+    from iptviz.questions.service_sources import all_sources  # most nodes are one dump
 
-    found = service_sources(node, None)
-    if not found:
-        raise node.without_services()
-    return found
+    return all_sources(node, None)
 
 
 def _other_families(node: Snapshot, asked: Dump) -> Iterator[Item]:
@@ -248,14 +251,18 @@ class _Wanted(NamedTuple):
 
 def _answered(
     node: Snapshot,
-    source: Dump | NftListing,
+    source: ServiceSource,
     asked: _Wanted,
     names: Sequence[Candidate],
     progress: Progress,
 ) -> ServicesResult:
-    """Return what one source of rules says; chains of nft bear the names of services: no list is needed."""
+    """Return what one source says; chains of nft bear the names of services: no list is needed."""
     if isinstance(source, Dump):
         return _services(node, source, asked, names, progress)
+    from iptviz.node.virtual_servers import IpvsListing  # most sources are dumps
+
+    if isinstance(source, IpvsListing):
+        return _virtual(node, source, asked, names)
     return _listed(node, source, asked, progress)
 
 
@@ -324,6 +331,33 @@ def _listed(node: Snapshot, listing: NftListing, asked: _Wanted, progress: Progr
         forms=forms_at(ports, reached),
     )
     return _failing(result) if asked.failing else result
+
+
+def _virtual(
+    node: Snapshot, listing: IpvsListing, asked: _Wanted, names: Sequence[Candidate]
+) -> ServicesResult:
+    """Return what ipvsadm says; of how clients fare it tells where there is no real server, and no more."""
+    from iptviz.questions.virtual_services import ERA, forms_at, frontends_of, notes_of, ports_in
+
+    frontends = frontends_of(node, listing, names, asked.beside)
+    found = ports_in(frontends)
+    wanted, missed = _chosen(found, asked, "listing")
+    notes = notes_of(frontends, found)
+    if asked.failing:
+        failing = [port for port in wanted if any(answer.verdict for answer in port.answers)]
+        open_ones = len(wanted) - len(failing)
+        notes += [remark("failing-not-known", count=open_ones)] if open_ones else []
+        wanted = failing
+    return ServicesResult(
+        listing,
+        tuple(wanted),
+        len(found),
+        tuple(notes),
+        ERA,
+        snapshot=node,
+        missed=tuple(missed),
+        forms=forms_at(frontends, wanted),
+    )
 
 
 def _failing(result: ServicesResult) -> ServicesResult:
@@ -395,10 +429,6 @@ def _notes(node: Snapshot, rules: DispatchingRules, found: list[ServicePort]) ->
         from iptviz.checks.sync import emptiness
 
         yield from emptiness(dump, node)
-    if node.evidence:
-        from iptviz.questions.ipvs_notes import shown
-
-        yield from shown(node, (dump,))
     if found and lost_hooks(dump):
         from iptviz.checks.sync import hooks_not_leading
 

@@ -105,11 +105,11 @@ def sources(
     found = find_in(*origins, max_size=max_size, side=side, progress=progress)
     if not found.dumps and not found.evidence:
         raise nothing_in(found)
-    listings = _listings(found.evidence)
+    listings = listings_in(found.evidence)
     return SourcesResult(found.dumps, found.evidence, found.problems, _nodes(found), listings)
 
 
-def _listings(evidence: Sequence[Evidence]) -> tuple[ListedFile, ...]:
+def listings_in(evidence: Sequence[Evidence]) -> tuple[ListedFile, ...]:
     """Return the listings of nft among evidence, each with what it shows."""
     if not any(piece.kind == "nft" for piece in evidence):
         return ()

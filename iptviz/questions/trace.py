@@ -17,6 +17,7 @@ from iptviz.questions.document import document_of
 from iptviz.questions.trace_notes import address_notes, dump_notes, frontend_notes, marks_in_vain, since_notes
 from iptviz.questions.ways import Beside, evidence_of, paths_of
 from iptviz.records import NamedTuple
+from iptviz.rules.form import is_virtual
 from iptviz.rules.iptables import dump_rule
 from iptviz.supplied.files import FileArgument, read_file
 
@@ -28,9 +29,11 @@ if TYPE_CHECKING:
     from iptviz.kube.nftables.pinned import Pinned
     from iptviz.kube.observed import Observation
     from iptviz.node.listing import NftListing, RuleSource
+    from iptviz.node.virtual_servers import IpvsListing
     from iptviz.paths.model import FrontendPaths
     from iptviz.paths.survey import Evidence
     from iptviz.questions.pod_targets import AskedPod
+    from iptviz.questions.service_sources import ServiceSource
     from iptviz.rules.form import Place
     from iptviz.supplied.service_names import Candidate
 
@@ -67,6 +70,11 @@ class TraceResult(NamedTuple):
     def answers(self) -> tuple[TraceResult, ...]:
         """This answer and those of other dumps."""
         return (self, *self.others)
+
+    @property
+    def follows_rules(self) -> bool:
+        """Whether rules choose endpoints: of virtual servers of IPVS there are none to follow."""
+        return not any(is_virtual(traced.frontend.rule) for traced in self.services)
 
     @property
     def complete(self) -> bool:
@@ -137,22 +145,22 @@ def trace(
         DumpError: the list of services, or another file, cannot be read.
     """
     target = without_password(target)
-    snapshot = as_snapshot(dump, listed=True).with_pods(pods)
+    snapshot = as_snapshot(dump, listed=True, ipvs=True).with_pods(pods)
     before = None if since is None else as_snapshot(since, listed=True)
     candidates = read_file(names, _names_reader) or []
     pod = _pod_asked_for(snapshot, target, candidates)
     asked = pod.target if pod else target
     family = family_of_target(asked)
     beside = Beside(client, addresses, routes, ipset, recent, sysctl, tuple(assume)).once()
-    answers = [
-        _trace(each, asked, candidates, _older(before, each.family))
-        if isinstance(each, Dump)
-        else _traced_in(each, asked)._replace(since=_older(before, each.family))
-        for each in _sources(snapshot, family)
-    ]
+    question = _Question(snapshot, asked, candidates, before, beside)
+    answers = [question.of(source) for source in _sources(snapshot, family)]
     answers = [answer for answer in answers if answer.services] or answers[:1]
     answers = [_with_paths(answer, snapshot, beside) for answer in answers]
     first, *others = [_with_changes(answer, snapshot, before) for answer in answers] if before else answers
+    if others and not isinstance(others[0].dump, Dump):
+        from iptviz.questions.service_sources import beyond
+
+        others = [other._replace(notes=beyond(first.notes, other.notes)) for other in others]
     if isinstance(first.dump, Dump) and (len(snapshot.dumps) > 1 or first.dump.legacy_warning is not None):
         from iptviz.checks.backends import backends
 
@@ -165,28 +173,59 @@ def trace(
     return first._replace(snapshot=snapshot, others=tuple(others))
 
 
-def _sources(node: Snapshot, family: str | None) -> tuple[Dump | NftListing, ...]:
-    """Return where rules tell of services.
+def _sources(node: Snapshot, family: str | None) -> tuple[ServiceSource, ...]:
+    """Return where a node tells of services.
 
     Raises:
-        DumpError: there is no dump, and no listing has kube-proxy's table.
+        DumpError: nothing does.
     """
     if node.dumps and not node.evidence:
         return node.of_family(family)
-    from iptviz.questions.service_sources import service_sources  # most nodes are one dump
+    from iptviz.questions.service_sources import all_sources  # most nodes are one dump
 
-    found = service_sources(node, family)
-    if not found:
-        raise node.without_services()
-    return found
+    return all_sources(node, family)
 
 
-def _older(before: Snapshot | None, family: str) -> Dump | NftListing | None:
-    """Return where rules of an older time told of services, of a family if there are such; None without any."""
-    if before is None:
-        return None
-    found = _sources(before, family)
-    return next((source for source in found if source.family == family), found[0])
+class _Question(NamedTuple):
+    """What is asked of each source of a node's services: see `trace`."""
+
+    node: Snapshot
+    target: str
+    candidates: Sequence[Candidate]
+    before: Snapshot | None
+    beside: Beside
+
+    def of(self, source: ServiceSource) -> TraceResult:
+        """Return what one source says."""
+        if isinstance(source, Dump):
+            return _trace(source, self.target, self.candidates, self._older(source.family))
+        from iptviz.node.virtual_servers import IpvsListing  # most sources are dumps
+
+        if isinstance(source, IpvsListing):
+            return self._at(source)
+        return _traced_in(source, self.target)._replace(since=self._older(source.family))
+
+    def _older(self, family: str) -> Dump | NftListing | None:
+        """Return where rules of an older time told of services, of a family if there are such; None without any.
+
+        Raises:
+            DumpError: none told of any.
+        """
+        if self.before is None:
+            return None
+        from iptviz.questions.service_sources import service_sources  # few compare with an older dump
+
+        found = service_sources(self.before, family)
+        if not found:
+            raise self.before.without_dumps()
+        return next((source for source in found if source.family == family), found[0])
+
+    def _at(self, listing: IpvsListing) -> TraceResult:
+        from iptviz.questions.virtual_services import frontends_of, traced_at
+
+        frontends = frontends_of(self.node, listing, self.candidates, self.beside)
+        found, services, siblings, notes = traced_at(frontends, self.target)
+        return TraceResult(listing, self.target, services, found.wanted, siblings, _said_once(notes))
 
 
 def _traced_in(listing: NftListing, target: str) -> TraceResult:
@@ -212,23 +251,22 @@ def _absent_notes(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> It
         from iptviz.questions.unserved import unserved
 
         yield from unserved(snapshot, answer.dump, parsed, beside)
-    if snapshot.evidence and isinstance(answer.dump, Dump):
-        from iptviz.questions.ipvs_notes import of_target
-
-        yield from of_target(snapshot, (answer.dump,), answer.target)
 
 
 def _with_paths(answer: TraceResult, snapshot: Snapshot, beside: Beside) -> TraceResult:
-    """Return the answer of one dump with what really becomes of connections."""
+    """Return the answer of one source with what really becomes of connections, where that has rules."""
     if not answer.services:
         return answer
-    evidence = evidence_of(snapshot, answer.dump.family, beside)
-    paths = paths_of(answer.dump, answer.services, evidence, beside)
-    notes = [*answer.notes, *marks_in_vain(answer.services, paths)]
+    notes: list[Item] = [*answer.notes]
     if snapshot.pods is not None:
         from iptviz.questions.pod_targets import unlisted
 
         notes += unlisted(snapshot, answer.services)
+    if not answer.follows_rules:
+        return answer._replace(notes=_said_once(notes), snapshot=snapshot)
+    evidence = evidence_of(snapshot, answer.dump.family, beside)
+    paths = paths_of(answer.dump, answer.services, evidence, beside)
+    notes += marks_in_vain(answer.services, paths)
     return answer._replace(paths=paths, notes=_said_once(notes), evidence=evidence, snapshot=snapshot)
 
 

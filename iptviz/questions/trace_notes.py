@@ -119,7 +119,7 @@ def address_notes(target: ParsedTarget, found: Found, typed: str) -> Iterator[It
         yield remark("read-as-node-port", typed=typed.strip(), port=target.port)
     if port is not None and any(one.lacks_port for one in found.frontends):
         yield remark("may-be-any-port", port=port)
-    if not isinstance(target, AddressTarget):
+    if not isinstance(target, AddressTarget) or found.wanted:
         return
     if found.as_node:
         yield remark("taken-as-node", address=target.address, port=target.port)

@@ -51,6 +51,7 @@ _OF_AN_INTERFACE = re.compile(
     r"(?P<key>\.(?:route_localnet|accept_local|rp_filter|forwarding|force_forwarding)(?:=1)?)"
 )
 _A_LINE = re.compile(r"line \d+")
+_FORWARDING = {"": "-m", "masq": "-m", "route": "-g", "tunnel": "-i", "local": "-g"}
 _NO_NAMES = {"all", "default", "*", "lo"}
 _PUNCTUATION = re.compile(r"[-\[\]:,/\d]*")
 
@@ -71,7 +72,8 @@ class Beside:
             kept = f" -p {server.persistent}" if server.persistent else ""
             lines.append(f"-A {flag} {at} -s {server.scheduler or 'unknown'}{kept}\n")
             lines += [
-                f"-a {flag} {at} -r {self._end(one.end)} -m -w {one.weight}\n" for one in server.servers
+                f"-a {flag} {at} -r {self._end(one.end)} {_FORWARDING[one.forward]} -w {one.weight}\n"
+                for one in server.servers
             ]
         return "".join(lines)
 

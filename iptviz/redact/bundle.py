@@ -9,6 +9,7 @@ from iptviz.intake.read import read_text
 from iptviz.node.evidence import Evidence
 from iptviz.node.sections import Section
 from iptviz.redact.dump import Redactor
+from iptviz.redact.pseudonyms import Pseudonyms
 from iptviz.source.origin import Source
 
 if TYPE_CHECKING:
@@ -17,17 +18,15 @@ if TYPE_CHECKING:
     from iptviz.redact.secrets import Secrets
 
 
-_AS_LISTED = b"table ip - {\n"
-"""What tells a listing of nft that shows tables from a file that is only meant to be one."""
-
-
 def redacted_evidence(evidence: Iterable[Evidence], secrets: Secrets, source: str) -> Iterator[Evidence]:
-    """Yield evidence as it is listed, in pseudonyms: of its text, how long it is."""
+    """Yield evidence as it is listed, in pseudonyms: of its text how long it is, of what nft lists all."""
     for piece in evidence:
         inside = f"file-{secrets.word('file', piece.source.inside)}" if piece.source.inside else ""
         host = f"node-{secrets.word('node', piece.node)}" if piece.node else None
-        first = _AS_LISTED if piece.kind == "nft" and not piece.says_nothing else b"-\n"
-        lines = first + b"-\n" * (piece.line_count - 1) if piece.line_count else b""
+        lines = b"-\n" * piece.line_count
+        if piece.kind == "nft" and not piece.says_nothing:
+            text = piece.file.text
+            lines = Pseudonyms(None, secrets, listings=[text]).listing(text).encode()
         section = Section(0, len(lines), piece.section.line, "", host, piece.kind)
         yield Evidence(piece.kind, Source(source, inside, lines), section)
 

@@ -32,6 +32,9 @@ _PIECE = 1 << 27
 _PIPED = 1 << 20
 """So many bytes are asked for at a time: of what comes through a pipe fewer, since that may be slow."""
 
+_COMPARED = 1 << 20
+"""So many characters of a text are compared at a time."""
+
 _NAMED = 5
 """So many files are named of a bundle that holds nothing of a node."""
 
@@ -46,18 +49,38 @@ _NO_DUMPS = {
 }
 
 
-class Source(NamedTuple):
+class Source:
     """Text, and how messages call it; `inside` is its path in a bundle or a folder, or empty.
 
     `modified` is in seconds since the epoch, where a bundle or a compressed file says so; `damage` says why the
     text is not whole.
     """
 
-    name: str
-    inside: str
-    data: bytes
-    modified: float | None = None
-    damage: str = ""
+    __slots__ = ("_kept", "damage", "inside", "modified", "name")
+
+    def __init__(
+        self, name: str, inside: str, data: bytes, modified: float | None = None, damage: str = ""
+    ) -> None:
+        self.name = name
+        self.inside = inside
+        self.modified = modified
+        self.damage = damage
+        self._kept: bytes | str = data
+
+    @property
+    def data(self) -> bytes:
+        """The bytes as they were handed over; made each time where `keep_as` took them away."""
+        kept = self._kept
+        return kept if isinstance(kept, bytes) else _as_bytes(kept)
+
+    def keep_as(self, text: str) -> None:
+        """Keep a text that somebody keeps anyway in place of the bytes, where it says the same: both are much."""
+        if isinstance(self._kept, bytes) and _says(text, self._kept):
+            self._kept = text
+
+    def with_data(self, data: bytes) -> Source:
+        """Return the same source with other bytes."""
+        return Source(self.name, self.inside, data, self.modified, self.damage)
 
     @property
     def bundle(self) -> str:
@@ -68,6 +91,22 @@ class Source(NamedTuple):
     def path(self) -> str:
         """Where the text stands, beginning with the last part of the bundle's name, which may tell the node."""
         return "/".join(filter(None, (self.bundle.rstrip("/").rpartition("/")[2], self.inside)))
+
+
+def _as_bytes(text: str) -> bytes:
+    """Return the bytes of a text in which surrogates stand for those that are not UTF-8."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _says(text: str, data: bytes) -> bool:
+    """Whether a text is what bytes say: looked at in pieces, as a copy of all would be one more."""
+    at = 0
+    for start in range(0, len(text), _COMPARED):
+        piece = _as_bytes(text[start : start + _COMPARED])
+        if not data.startswith(piece, at):
+            return False
+        at += len(piece)
+    return at == len(data)
 
 
 class FoundTexts(NamedTuple):

@@ -26,15 +26,24 @@ _FLAGS = {"-t": "tcp", "-u": "udp", "--sctp-service": "sctp", "-f": "fwmark"}
 _VIRTUAL = re.compile(r"(TCP|UDP|SCTP|FWM)\s+(\S+)(?:\s+IPv6)?(?:\s+(.*))?", re.ASCII)
 _REAL = re.compile(r"->\s+(\S+)(?:\s+(.*))?", re.ASCII)
 _PERSISTENT = re.compile(r"persistent (\d{1,9})|-p (\d{1,9})", re.ASCII)
-_FORWARDED = ("Masq", "Route", "Tunnel", "Local")
+_FORWARDED = {"Masq": "masq", "Route": "route", "Tunnel": "tunnel", "Local": "local"}
+_FORWARDING = {"-m": "masq", "-g": "route", "-i": "tunnel"}
+_ALONE = frozenset({"lc", "wlc", "sh", "dh", "mh", "sed", "nq", "lblc", "lblcr", "twos"})
+"""Schedulers that leave nobody without a server where the only one there is has a weight."""
 _NOT_READ = re.compile(r"IP Virtual Server version |Prot |-> RemoteAddress", re.ASCII)
 
 
 class RealServer(NamedTuple):
-    """Where connections may be sent, as `address:port`; its weight, None where the text does not show it."""
+    """Where connections may be sent, as `address:port`; its weight, None where the text does not show it.
+
+    `forward` is how packets get there: `masq` (with another destination), `route`, `tunnel` or `local`; empty
+    where the text, of statistics, does not show it. `line` is counted from 1.
+    """
 
     end: str
     weight: int | None
+    forward: str = ""
+    line: int = 0
 
 
 class VirtualServer(NamedTuple):
@@ -65,10 +74,11 @@ class VirtualServer(NamedTuple):
     def shares(self) -> tuple[Fraction, ...] | None:
         """The share of new connections that each server gets, in [0, 1]; None where it is not known.
 
-        Where all have weight 0, nobody gets any.
+        Where all have weight 0, nobody gets any. The only server there is gets all, whatever picks it.
         """
         weights = [server.weight for server in self.servers]
-        if self.scheduler not in {"rr", "wrr"} or None in weights:
+        alone = len(weights) == 1 and self.scheduler in _ALONE
+        if None in weights or not (alone or self.scheduler in {"rr", "wrr"}):
             return None
         parts = [min(weight or 0, 1) if self.scheduler == "rr" else weight or 0 for weight in weights]
         return tuple(Fraction(part, sum(parts) or 1) for part in parts)
@@ -87,7 +97,7 @@ def read_ipvs(text: str, source: str) -> tuple[VirtualServer, ...]:
         virtual = _virtual(line, place)
         if virtual is not None:
             found.append(virtual)
-        elif (server := _real(line)) is not None and found:
+        elif (server := _real(line, place)) is not None and found:
             found[-1] = found[-1]._replace(servers=(*found[-1].servers, server))
         else:
             raise place.error(f"neither a virtual nor a real server: {quoted(line)}", _HINT)
@@ -122,18 +132,20 @@ def _persistent(line: str) -> int | None:
     return int(found[1] or found[2]) if found else None
 
 
-def _real(line: str) -> RealServer | None:
+def _real(line: str, place: SourceLine) -> RealServer | None:
     """Read `-> 10.244.0.5:8080 Masq 1 0 0`, a row of statistics, or `-a -t VIRTUAL -r 10.244.0.5:8080 -w 1`."""
     words = line.split()
     if words[0] == "-a" and "-r" in words[:-1]:
         weight = words[words.index("-w") + 1] if "-w" in words[:-1] else "1"
-        return RealServer(words[words.index("-r") + 1], _number(weight))
+        forward = next((_FORWARDING[word] for word in words if word in _FORWARDING), "route")  # the default
+        number = _number(weight)
+        return RealServer(words[words.index("-r") + 1], number, "" if number is None else forward, place.line)
     listed = _REAL.fullmatch(line)
     if listed is None:
         return None
     rest = (listed[2] or "").split()
-    weighed = len(rest) > 1 and rest[0] in _FORWARDED
-    return RealServer(listed[1], _number(rest[1]) if weighed else None)
+    forward = _FORWARDED.get(rest[0], "") if len(rest) > 1 else ""
+    return RealServer(listed[1], _number(rest[1]) if forward else None, forward, place.line)
 
 
 def _number(text: str) -> int | None:

@@ -58,7 +58,7 @@ def trace_facts(
         yield Fact("Target", _target_text(result, part, ways), kind="target")
     yield from _chosen_facts(result, service, cases, ways)
     if of_service:  # who else publishes a port has marks of its own
-        if len(cases) == 1 and usual.endpoints and ways is None:
+        if len(cases) == 1 and usual.endpoints and ways is None and result.follows_rules:
             yield Fact("SNAT", masquerade_label(usual), kind="masquerade")
         yield from _hairpin_facts(cases)
     if service.affinity_seconds is not None:

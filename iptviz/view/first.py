@@ -38,6 +38,13 @@ _MOST_PARTS = 3
 
 _INCOMPLETE = "is incomplete: see the notes"
 
+_NOT_FOLLOWED = Fact(
+    "Not known",
+    "which clients get through: what rules do to these connections was not looked at",
+    "",
+    "about",
+)
+
 _LEAST = 2
 """So many lines follow what was asked for."""
 
@@ -59,12 +66,18 @@ class FirstLines(NamedTuple):
 
 
 def first_lines(
-    groups: Sequence[Together], verdicts: Sequence[Fact], *, complete: bool, left_open: bool
+    groups: Sequence[Together],
+    verdicts: Sequence[Fact],
+    *,
+    complete: bool,
+    left_open: bool,
+    follows_rules: bool,
 ) -> FirstLines:
     """Return the first lines of what is said of groups of frontends.
 
     `verdicts` is what kube-proxy's chains choose, where nobody looked at what else happens; `complete` says
-    whether the dump lacks nothing, `left_open` whether questions were left open, which is no fault of the dump.
+    whether the dump lacks nothing, `left_open` whether questions were left open, which is no fault of the dump;
+    `follows_rules`, whether it was looked at what rules do.
     """
     services = [service for group in groups for service in group.services]
     heading = Heading(services_label(services), frontends_label([service.frontend for service in services]))
@@ -76,7 +89,8 @@ def first_lines(
         read = f"the {here(groups[0].answer.dump).removeprefix('this ')}"
         warnings = {f"{read} {_INCOMPLETE}": not complete, OPEN_QUESTIONS: left_open}
         lacking = (Fact("WARNING", text, "bad", "about") for text, holds in warnings.items() if holds)
-        return (*told, *verdicts, *lacking)
+        unknown = () if follows_rules else (_NOT_FOLLOWED,)
+        return (*told, *verdicts, *unknown, *lacking)
 
     whole = len(said) <= _LEAST or short.is_whole
     return FirstLines(heading, later(facts), whole=whole)

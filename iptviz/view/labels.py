@@ -16,6 +16,7 @@ from iptviz.kube.frontends import CHAIN
 from iptviz.kube.outcome import lacking_share
 from iptviz.kube.unled import is_endpoint_alone
 from iptviz.records import NamedTuple
+from iptviz.rules.form import ServerPlace, is_virtual, virtual_of
 from iptviz.rules.iptables import unprinted_beside
 from iptviz.view.nodes import LetteredCase
 from iptviz.view.numbers import chance, counted, percent
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from iptviz.kube.service import ServiceTrace
     from iptviz.node.listing import RuleSource
     from iptviz.node.snapshot import Snapshot
+    from iptviz.node.virtual_servers import IpvsListing
     from iptviz.rules.form import Place
 
 FOLD_FROM = 16
@@ -67,11 +69,28 @@ def dump_label(dump: RuleSource, *, complete: bool, noted: bool = True) -> str:
     parts = [
         _place_label(dump),
         _writer_label(dump),
-        _tables_label(dump) or "no table",
-        counted(dump.rule_count, "rule"),
+        *_contents(dump),
         "complete" if complete else f"INCOMPLETE{', see the notes' if noted else ''}",
     ]
     return printable(" · ".join(parts))
+
+
+def virtual_servers_of(source: RuleSource) -> IpvsListing | None:
+    """Return a source of services as the listing of virtual servers that it is; None for one of rules."""
+    from iptviz.dump.model import Dump
+
+    if isinstance(source, Dump):
+        return None
+    from iptviz.node.virtual_servers import IpvsListing  # most sources are dumps
+
+    return source if isinstance(source, IpvsListing) else None
+
+
+def _contents(source: RuleSource) -> tuple[str, ...]:
+    virtual = virtual_servers_of(source)
+    if virtual is not None:
+        return source.family, counted(len(virtual.servers), "virtual server")
+    return _tables_label(source) or "no table", counted(source.rule_count, "rule")
 
 
 def _writer_label(dump: RuleSource) -> str:
@@ -110,13 +129,15 @@ def dumps_label(dumps: Sequence[RuleSource], *, complete: bool) -> str:
 
 
 def short_dump_label(dump: RuleSource) -> str:
-    """Return which of a node's dumps it is, its number, family and backend; of a listing of nft its family."""
+    """Return which of a node's dumps it is, its number, family and backend; of a listing its family."""
+    if virtual_servers_of(dump) is not None:
+        return f"IPVS: {dump.family}"
     number = "nft:" if dump.number is None else f"{dump.number}:"
     return " ".join(filter(None, (number, dump.family, dump.backend if dump.number is not None else None)))
 
 
 def here(source: RuleSource) -> str:
-    """Return what was read, as sentences call it: `this dump`, or `this listing` of nft."""
+    """Return what was read, as sentences call it: `this dump`, or `this listing` of nft or of virtual servers."""
     from iptviz.dump.model import Dump
 
     return "this dump" if isinstance(source, Dump) else "this listing"
@@ -193,9 +214,27 @@ def share_text(share: Fraction, outcome: FrontendOutcome) -> str:
 
 def how_label(endpoint: Endpoint, outcome: FrontendOutcome) -> str:
     """Say how the share of an outcome's endpoint comes about, as far as the dump shows it."""
+    if isinstance(endpoint.rule, ServerPlace):
+        return _picked_label(endpoint.rule)
     if not outcome.unshared:
         return raw_label(endpoint)
     return "share not printed" if _is_led_to(endpoint) else "share not in this dump"
+
+
+def _picked_label(place: ServerPlace) -> str:
+    """Say how a real server of IPVS comes by its share: what picks it, and the weight that counts."""
+    virtual, weight = place.virtual, place.real.weight if place.real else None
+    weights = [server.weight or 0 for server in virtual.servers]
+    if weight == 0:
+        return "weight 0: no new clients"
+    if virtual.scheduler == "rr":
+        return f"round robin, 1 in {sum(map(bool, weights)):,}" if weight else "round robin"
+    if virtual.scheduler == "wrr":
+        return f"weighted round robin, {weight:,} in {sum(weights):,}" if weight else "weighted round robin"
+    from iptviz.checks.era import scheduler_text  # few answers have one
+
+    own = "" if weight is None else f", weight {weight:,}"
+    return printable(scheduler_text(virtual.scheduler) + own)
 
 
 def _is_led_to(endpoint: Endpoint) -> bool:
@@ -204,6 +243,11 @@ def _is_led_to(endpoint: Endpoint) -> bool:
 
 
 def _unshared_label(outcome: FrontendOutcome) -> str:
+    virtual = virtual_of(outcome.endpoints[0].rule)
+    if virtual is not None:
+        from iptviz.checks.era import scheduler_text
+
+        return printable(f"shares not known ({scheduler_text(virtual.scheduler)})")
     return NOT_PRINTED if any(map(_is_led_to, outcome.endpoints)) else "share not in this dump"
 
 
@@ -363,8 +407,14 @@ def balance_label(outcome: FrontendOutcome, balance: Balance | None, *, complete
 
 
 def outcome_balance(outcome: FrontendOutcome) -> Balance | None:
-    """Return how evenly an outcome's endpoints share; None without any, or where the dump prints no shares."""
-    return None if outcome.unshared else balance_of([endpoint.share for endpoint in outcome.endpoints])
+    """Return how evenly an outcome's endpoints share; None without any, or where the dump prints no shares.
+
+    A real server of IPVS that has weight 0 is to get none.
+    """
+    if outcome.unshared:
+        return None
+    drained = {end.rule for end in outcome.endpoints if not end.share and is_virtual(end.rule)}
+    return balance_of([end.share for end in outcome.endpoints if end.rule not in drained])
 
 
 def _balance_text(balance: Balance, outcome: FrontendOutcome) -> str:

@@ -30,7 +30,7 @@ from iptviz.view.blocks import (
 )
 from iptviz.view.chain_browser import browsed, chosen_chains
 from iptviz.view.check import check_facts, check_notes, findings_table, found_text, severities_text
-from iptviz.view.labels import here, note_texts, short_dump_label
+from iptviz.view.labels import here, note_texts, short_dump_label, virtual_servers_of
 from iptviz.view.numbers import counted
 from iptviz.view.reached import cause_facts
 from iptviz.view.registry import view_of
@@ -43,7 +43,7 @@ _NOT_IN_NFT = f"conntrack entries, endpoint health, routes, addresses, {_SETTING
 _NOT_IN_DUMPS = f"conntrack entries, endpoint health, routes, addresses, ipsets, recent lists, {_SETTINGS}"
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from iptviz.node.snapshot import Snapshot
 
@@ -125,16 +125,27 @@ def node_of(result: Any) -> Snapshot | Dump:
 
 def _files(result: ReportResult) -> Iterator[File]:
     """Yield what the rules were read from, each once."""
-    for stem, is_dump in (("dump", True), ("ruleset", False)):
-        texts = dict.fromkeys(one.text for one in result.read if _is_of_dump(one) is is_dump)
+    for stem, is_of, usual in _STEMS:
+        texts = dict.fromkeys(one.text for one in result.read if is_of(one))
         for number, text in enumerate(texts, 1):
-            ending = "rules" if is_dump else "json" if text.lstrip().startswith(b"{") else "nft"
+            ending = "json" if usual == "nft" and text.lstrip().startswith(b"{") else usual
             name = f"{stem}-{number}.{ending}" if len(texts) > 1 else f"{stem}.{ending}"
             yield File(name, lambda text=text: text)  # type: ignore[misc]
 
 
 def _is_of_dump(read: ReadFrom) -> bool:
     return any(isinstance(source, Dump) for source in read.sources)
+
+
+def _of_ipvs(read: ReadFrom) -> bool:
+    return any(virtual_servers_of(source) is not None for source in read.sources)
+
+
+_STEMS: tuple[tuple[str, Callable[[ReadFrom], bool], str], ...] = (
+    ("dump", _is_of_dump, "rules"),
+    ("ipvsadm", _of_ipvs, "txt"),
+    ("ruleset", lambda read: not (_is_of_dump(read) or _of_ipvs(read)), "nft"),
+)
 
 
 def _chains(result: ReportResult, answers: tuple[View, ...]) -> Chains:
@@ -174,6 +185,8 @@ def _head(result: ReportResult, of_check: CheckResult | None) -> Iterator[Fact]:
         yield from _about(result.read[0], of_check)
     if any(map(_is_of_dump, result.read)):
         yield Fact("Not visible in an iptables dump", _NOT_IN_DUMPS)
+    elif virtual_servers_of(result.dump) is not None:
+        yield Fact("Not visible in the output of ipvsadm", f"rules, {_NOT_IN_DUMPS}")
     else:
         yield Fact("Not visible in a listing of nft", _NOT_IN_NFT)
 
@@ -183,7 +196,9 @@ def _looked_at(services: ServicesResult) -> str:
     shown = [port for answer in services.answers for port in answer.forms]
     if not shown:
         return ""
-    chains = f"kube-proxy's chains of {counted(len(shown), 'service port')}"
+    by_rules = virtual_servers_of(services.dump) is None
+    what = "kube-proxy's chains" if by_rules else "virtual servers"
+    chains = f"{what} of {counted(len(shown), 'service port')}"
     known = sum(all(frontend.fares for frontend in port.frontends) for port in shown)
     if not known:
         return f"{chains}; not the effect of other rules on their connections"
@@ -200,9 +215,12 @@ def _abouts(result: ReportResult, of_check: CheckResult | None) -> Iterator[Head
         for read in result.read:
             facts = tuple(_about(read, of_check))
             first = read.sources[0] if read.sources else None
-            named = f"Dump {short_dump_label(first)}" if isinstance(first, Dump) else "Listing of nft"
+            named = f"Dump {short_dump_label(first)}" if isinstance(first, Dump) else _LISTING[_of_ipvs(read)]
             yield Heading(named, level=3)
             yield Facts(later(lambda facts=facts: facts))
+
+
+_LISTING = {False: "Listing of nft", True: "Output of ipvsadm"}
 
 
 def _about(read: ReadFrom, of_check: CheckResult | None) -> Iterator[Fact]:
@@ -219,7 +237,8 @@ def _about(read: ReadFrom, of_check: CheckResult | None) -> Iterator[Fact]:
     if isinstance(first, Dump):
         yield Fact("Saved", printable(first.time or "unknown"))
     yield Fact("Family", ", ".join(source.family for source in read.sources))
-    yield Fact("Tables", printable(tables) + " rules")
+    virtual = sum(len(one.servers) for one in map(virtual_servers_of, read.sources) if one is not None)
+    yield Fact("Tables", printable(tables) + " rules") if tables else Fact("Virtual servers", f"{virtual:,}")
     yield (
         Fact("Complete", "yes")
         if all(source.complete for source in read.sources)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from iptviz.checks.era import era_remark
+from iptviz.checks.era import era_remark, scheduler_text
 from iptviz.checks.ports import lines_taking
 from iptviz.checks.wording import placed, sentence
 from iptviz.dump.model import Dump
@@ -15,10 +15,19 @@ from iptviz.kube.families import PROXY_TABLES
 from iptviz.kube.frontends import CHAIN
 from iptviz.paths.fares import fails, surely_reached
 from iptviz.records import NamedTuple
+from iptviz.rules.form import virtual_of
 from iptviz.rules.iptables import rule_table
 from iptviz.view.blocks import Fact, Facts, Notes, Table, View, later
 from iptviz.view.found import found_facts, unfound
-from iptviz.view.labels import dump_label, line_label, needs_label, note_texts, pod_label, short_dump_label
+from iptviz.view.labels import (
+    dump_label,
+    line_label,
+    needs_label,
+    note_texts,
+    pod_label,
+    short_dump_label,
+    virtual_servers_of,
+)
 from iptviz.view.nodes import Below, Cell, Columns, TableRow, texts
 from iptviz.view.numbers import counted, percent, seconds
 from iptviz.view.reached import ReachedWords, cause_facts, reached_parts
@@ -83,6 +92,12 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
 # --- one service port ----------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1 << 12)
+def _cell(kind: CellKind, text: str) -> Cell:
+    """Return a cell: in most columns nearly all services say the same."""
+    return Cell(kind, printable(text))
+
+
 class _Asked(NamedTuple):
     """A service port, and how clients fare at it in words: `causes` say why connections fail.
 
@@ -98,7 +113,7 @@ class _Asked(NamedTuple):
 
 def _row(asked: _Asked, node: Snapshot | None) -> TableRow:
     port = asked.port
-    name, *cells = [Cell(kind, printable(cell(asked))) for kind, cell in _KINDS_OF_CELLS]
+    name, *cells = [_cell(kind, cell(asked)) for kind, cell in _KINDS_OF_CELLS]
     table = port.usual.rule.table.name if port.usual.rule else ""
     name = name._replace(
         table=table if table in PROXY_TABLES else "nat", chain=printable(port.usual.chain or "")
@@ -140,7 +155,10 @@ def _has_others(port: PortForm) -> bool:
 def _shares(frontend: FrontendForm) -> str:
     balance = frontend.balance
     if "chances" in frontend.untold and frontend.endpoints:
-        return "not printed"
+        virtual = virtual_of(frontend.rule)
+        if virtual is None:
+            return "not printed"
+        return f"not known ({scheduler_text(virtual.scheduler)})"
     if "rule" in frontend.untold:
         return "depends on a rule that is not understood"
     if frontend.unseen:
@@ -274,6 +292,8 @@ def _facts(result: ServicesResult, found: Sequence[Finding] | None) -> Iterator[
         yield from cause_facts(result.answers)
         yield from found_facts(found)
     for answer in result.answers:
+        if virtual_servers_of(answer.dump) is not None:
+            continue  # it tells neither who wrote it, nor what rules do
         of = _of_source(answer.dump) if result.others else ""
         yield Fact(f"kube-proxy{of}", printable(_era(answer.era)), kind="era")
         if masquerade := _masquerade(answer):

@@ -56,7 +56,13 @@ def _first_lines(
     result: TraceResult, groups: Sequence[Together], trees: Sequence[FrontendTree]
 ) -> FirstLines:
     verdicts = trees[0].verdicts() if len(trees) == 1 else ()
-    return first_lines(groups, verdicts, complete=result.complete, left_open=result.left_open)
+    return first_lines(
+        groups,
+        verdicts,
+        complete=result.complete,
+        left_open=result.left_open,
+        follows_rules=result.follows_rules,
+    )
 
 
 def _picture(result: TraceResult, *, fold: bool) -> Picture:

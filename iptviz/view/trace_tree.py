@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN
 from iptviz.kube.outcome import lacking_share
+from iptviz.rules.form import is_virtual
 from iptviz.view.blocks import Facts, Tree, flattened, later
 from iptviz.view.facts import trace_facts, verdict_facts
 from iptviz.view.labels import (
@@ -158,7 +159,7 @@ class FrontendTree:
     def _endpoint(self, endpoint: Endpoint, outcome: FrontendOutcome) -> TreeRow:
         wanted = endpoint.rule in self.result.wanted
         count = self.counts().get(endpoint.via)
-        chain = printable(endpoint.rule.chain)
+        chain = "" if is_virtual(endpoint.rule) else printable(endpoint.rule.chain)
         cells = (
             Cell("share", share_text(endpoint.share, outcome)),
             Cell("address", endpoint_label(endpoint, self.result.snapshot)),

@@ -73,6 +73,7 @@ VALUES: dict[str, Hashable] = {
     "owner": "cluster IP", "groups": ((("pods",), "source in 10.0.0.0/8"),), "answers": False,
     "kind": "chain", "sources": ("b.nft",), "command": "nft list table ip kube-proxy",
     "destination": "239.1.2.3", "joined": True, "off": False,
+    "scheduler": "sh", "served": True, "forward": "tunnel",
     "only": "tcp", "suffering": 3, "wide": (72, 74),
     "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "broken": BROKEN, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),
     "before": 9000, "one": CUE, "other": CUE, "releases": CUE.releases, "chain": "KUBE-SVC-A", "chains": ("A", "B"), "complete": True, "count": 3, "destinations": ("10.244.0.1:80",), "empty": True,

@@ -11,6 +11,7 @@ import pytest
 
 from iptviz.errors import DumpError
 from iptviz.node.load import load
+from iptviz.source.origin import Source
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,7 +125,7 @@ def test_the_ruleset_of_nft_is_no_dump() -> None:
     error = refusal(b"# dump\ntable ip nat {\n\tchain PREROUTING {\n\t}\n}\n")
     assert (error.where, error.what) == (
         "<bytes>",
-        "only a listing of nft, where this asks for a dump",
+        "only a listing of nft, with no chain of a table ip kube-proxy or ip6 kube-proxy",
     )
 
 
@@ -139,3 +140,26 @@ def test_more_than_the_limit_is_refused(tmp_path: Path) -> None:
 def test_a_stream_without_a_name_is_called_a_stream() -> None:
     assert load(io.BytesIO(b"*nat\nCOMMIT\n")).source == "<stream>"
     assert refusal(io.BytesIO(b"")).where == "<stream>"
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"table ip x {\n}\n", "table ip x {\n}\n"),
+        (b"# \xff \xc3\xa4\n", "# \udcff \u00e4\n"),  # a byte that is not UTF-8 survives
+        (b"x" * (1 << 20) + b"\xc3\xa4y", "x" * (1 << 20) + "\u00e4y"),
+    ],
+)
+def test_a_text_kept_in_place_of_bytes_gives_the_bytes_back(data: bytes, text: str) -> None:
+    source = Source("a.nft", "", data)
+    source.keep_as(text)
+    assert source.data == data
+    assert source.data is not data
+
+
+@pytest.mark.parametrize("text", ["", "ab", "abc\n", "abd", "a\r\nbc", "abcdef"])
+def test_bytes_are_kept_where_a_text_says_something_else(text: str) -> None:
+    data = b"a\r\nb" if text == "a\r\nbc" else b"abc"
+    source = Source("a.nft", "", data)
+    source.keep_as(text)
+    assert source.data is data

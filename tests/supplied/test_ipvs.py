@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import iptviz
 from iptviz.checks.wording import sentences
 from iptviz.errors import DumpError
-from iptviz.supplied.ipvs import RealServer, read_ipvs
+from iptviz.supplied.ipvs import RealServer, VirtualServer, read_ipvs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,9 +72,14 @@ COMMIT
 """
 
 
+def without_lines(virtual: VirtualServer) -> VirtualServer:
+    servers = tuple(server._replace(line=0) for server in virtual.servers)
+    return virtual._replace(line=0, servers=servers)
+
+
 def test_both_forms_say_the_same() -> None:
     listed, saved = read_ipvs(LISTED, "ipvs"), read_ipvs(SAVED, "ipvs")
-    assert [one._replace(line=0) for one in listed] == [one._replace(line=0) for one in saved]
+    assert list(map(without_lines, listed)) == list(map(without_lines, saved))
     assert [one.line for one in listed] == [4, 6, 10, 13, 14, 16]
     web = listed[1]
     assert (web.protocol, web.address, web.port, web.scheduler, web.persistent) == (
@@ -84,14 +89,34 @@ def test_both_forms_say_the_same() -> None:
         "rr",
         10800,
     )
-    assert web.servers[1] == RealServer("10.244.1.6:8080", 3)
+    assert web.servers[1] == RealServer("10.244.1.6:8080", 3, "masq", 8)
     assert (listed[5].protocol, listed[5].address, listed[5].port) == ("fwmark", "", None)
 
 
 def test_rr_takes_turns_and_wrr_weighs() -> None:
     half, quarter = Fraction(1, 2), Fraction(1, 4)
     shares = [one.shares for one in read_ipvs(LISTED, "ipvs")]
-    assert shares == [(1,), (half, half, 0), (quarter, 3 * quarter), (), None, None]
+    assert shares[:4] == [(1,), (half, half, 0), (quarter, 3 * quarter), ()]
+
+
+@pytest.mark.parametrize(("scheduler", "alone"), [("lc", (1,)), ("sh", (1,)), ("wlc", (1,)), ("ovf", None)])
+def test_what_others_pick_is_not_known_but_of_the_only_server(
+    scheduler: str, alone: tuple[int, ...] | None
+) -> None:
+    first = f"-A -t 10.96.0.1:80 -s {scheduler}\n-a -t 10.96.0.1:80 -r 10.244.0.5:80 -m -w 1\n"
+    drained = "-a -t 10.96.0.1:80 -r 10.244.0.6:80 -m -w 0\n"
+    assert [one.shares for one in read_ipvs(first, "ipvs")] == [alone]
+    assert [one.shares for one in read_ipvs(first + drained, "ipvs")] == [None]
+
+
+def test_how_packets_get_to_a_server_is_read_from_both_forms() -> None:
+    listed = "TCP 10.0.0.1:80 rr\n-> 10.0.0.2:80 Route 1 0 0\n-> 10.0.0.3:80 Tunnel 1 0 0\n-> 10.0.0.4:80 Local 1 0 0\n"
+    saved = "-A -t 10.0.0.1:80 -s rr\n" + "".join(
+        f"-a -t 10.0.0.1:80 -r 10.0.0.{last}:80 {flag} -w 1\n"
+        for last, flag in ((2, "-g"), (3, "-i"), (4, "-m"))
+    )
+    forwards = [[server.forward for server in read_ipvs(text, "ipvs")[0].servers] for text in (listed, saved)]
+    assert forwards == [["route", "tunnel", "local"], ["route", "tunnel", "masq"]]
 
 
 def test_statistics_show_no_weights_and_add_nothing_to_what_does() -> None:
@@ -99,7 +124,7 @@ def test_statistics_show_no_weights_and_add_nothing_to_what_does() -> None:
     assert (alone.scheduler, alone.shares, alone.servers) == (
         "",
         None,
-        (RealServer("10.244.0.5:8080", None),),
+        (RealServer("10.244.0.5:8080", None, "", 5),),
     )
     assert read_ipvs(STATISTICS + LISTED, "ipvs")[0].scheduler == "rr"
     assert len(read_ipvs(LISTED + STATISTICS, "ipvs")) == 6
@@ -144,38 +169,8 @@ def node(tmp_path: Path, ipvs: str = LISTED, command: str = "ipvsadm -Ln") -> ip
     return iptviz.load_node(str(path))
 
 
-def said(tmp_path: Path, target: str, **how: str) -> list[str]:
-    notes = sentences(iptviz.trace(node(tmp_path, **how), target).notes)
-    return [note.replace(f"{tmp_path}/", "") for note in notes if note.startswith("IPVS")]
-
-
-def test_trace_says_where_ipvs_sends_connections(tmp_path: Path) -> None:
-    web = (
-        "IPVS (node.txt:17): tcp 10.96.20.1:80, scheduler rr, goes to 10.244.0.5:8080 50 %, 10.244.1.6:8080 50 %, "
-        "10.244.1.7:8080 0 %; a client keeps its endpoint for 10,800 s"
-    )
-    assert said(tmp_path, "10.96.20.1:80") == [web]
-    assert said(tmp_path, "10.96.20.1") == [web]
-    assert said(tmp_path, "10.96.20.1:80/udp") == []
-    assert said(tmp_path, ":30080") == [
-        "IPVS (node.txt:21): tcp 192.168.1.10:30080, scheduler wrr, goes to 10.244.0.5:8080 25 %, 10.244.1.6:8080 75 %"
-    ]
-    assert said(tmp_path, "10.96.0.10:53") == [
-        "IPVS (node.txt:24): udp 10.96.0.10:53, scheduler rr, has no real server"
-    ]
-
-
-def test_a_part_of_the_output_has_no_shares(tmp_path: Path) -> None:
-    rows = "\n".join(LISTED.split("\n")[5:7]) + "\n"
-    (told,) = said(tmp_path, "10.96.20.1:80", ipvs=rows, command="ipvsadm -Ln | grep -A1 10.96.20.1")
-    assert "goes to 10.244.0.5:8080 weight 1 (the output may be incomplete)" in told
-
-
-def test_services_and_packet_say_what_ipvsadm_shows(tmp_path: Path) -> None:
+def test_packet_says_where_ipvs_sends_it(tmp_path: Path) -> None:
     given_node = node(tmp_path)
-    assert any(
-        "ipvsadm shows 6 virtual servers" in note for note in sentences(iptviz.services(given_node).notes)
-    )
     asked = iptviz.packet(given_node, dst="10.96.20.1", dport=80, protocol="tcp")
     assert any("IPVS" in note and "10.244.1.6:8080 50 %" in note for note in sentences(asked.notes))
     other = iptviz.packet(given_node, dst="10.96.20.2", dport=80, protocol="tcp")
@@ -188,5 +183,7 @@ def test_a_node_in_iptables_mode_is_not_asked(tmp_path: Path) -> None:
         "-m set --match-set KUBE-CLUSTER-IP dst,dst ", ""
     )
     path.write_text(f"$ iptables-save\n{rules}$ ipvsadm -Ln\n{LISTED}")
-    found = iptviz.trace(iptviz.load_node(str(path)), "10.96.20.1:80")
-    assert not any("IPVS (" in note for note in sentences(found.notes))
+    given_node = iptviz.load_node(str(path))
+    assert not iptviz.trace(given_node, "10.96.20.1:80").services
+    asked = iptviz.packet(given_node, dst="10.96.20.1", dport=80, protocol="tcp")
+    assert not any("IPVS (" in note for note in sentences(asked.notes))

@@ -59,7 +59,54 @@ UNNAMED = Candidate("default", "bare", "")
     ],
 )
 def test_every_form_names_its_services(text: str, expected: list[Candidate]) -> None:
-    assert read_service_names(text, "names") == expected
+    assert [one._replace(places=()) for one in read_service_names(text, "names")] == expected
+
+
+def places_in(text: str) -> list[tuple[str, str | None, int, str, int]]:
+    return [(*place,) for one in read_service_names(text, "names") for place in one.places]
+
+
+def test_a_table_tells_where_services_are() -> None:
+    assert places_in(TABLE) == [
+        ("tcp", "10.96.0.1", 443, "cluster-ip", 443),
+        ("udp", "10.96.0.10", 53, "cluster-ip", 53),
+        ("tcp", "10.96.0.10", 53, "cluster-ip", 53),
+        ("tcp", "10.96.0.10", 9153, "cluster-ip", 9153),
+    ]
+    head = TABLE.partition("\n")[0] + "\n"
+    row = "shop  web  LoadBalancer  10.96.0.7  192.0.2.1,198.51.100.9 + 1 more...  80:30080/TCP,443:30443/TCP  1d\n"
+    assert places_in(head + row)[:4] == [
+        ("tcp", "10.96.0.7", 80, "cluster-ip", 80),
+        ("tcp", "192.0.2.1", 80, "", 80),
+        ("tcp", "198.51.100.9", 80, "", 80),
+        ("tcp", None, 30080, "node-port", 80),
+    ]
+    headless = (
+        head
+        + "shop  db  ClusterIP  None  <none>  5432/TCP  1d\nshop  ext  ExternalName  <none>  a.example  <none>  1d\n"
+    )
+    assert places_in(headless) == []
+
+
+def test_the_api_tells_where_services_are() -> None:
+    service = {
+        "kind": "Service",
+        "metadata": {"namespace": "shop", "name": "web"},
+        "spec": {
+            "clusterIP": "10.96.0.7",
+            "clusterIPs": ["10.96.0.7", "fd00::7"],
+            "externalIPs": ["198.51.100.9"],
+            "ports": [{"name": "http", "port": 80, "nodePort": 30080, "protocol": "UDP"}, {"port": "odd"}],
+        },
+        "status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}, {"hostname": "a.example"}]}},
+    }
+    assert places_in(json.dumps(service)) == [
+        ("udp", "10.96.0.7", 80, "cluster-ip", 80),
+        ("udp", "fd00::7", 80, "cluster-ip", 80),
+        ("udp", "198.51.100.9", 80, "external-ip", 80),
+        ("udp", "192.0.2.1", 80, "load-balancer-ip", 80),
+        ("udp", None, 30080, "node-port", 80),
+    ]
 
 
 @pytest.mark.parametrize(

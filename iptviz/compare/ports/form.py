@@ -16,6 +16,7 @@ from iptviz.rules.form import UNKNOWN_PORTS
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from fractions import Fraction
 
     from iptviz.kube.balance import Balance
@@ -57,7 +58,7 @@ class FrontendForm(NamedTuple):
     address: str | None
     port: int | None
     protocol: str
-    endpoints: tuple[EndpointForm, ...]
+    endpoints: Sequence[EndpointForm]
     leftover: Fraction | None
     verdict: str | None
     local_only: bool | None

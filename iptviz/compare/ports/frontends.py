@@ -24,7 +24,7 @@ from iptviz.kube.families import NODE_PORTS
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from iptviz.compare.ports.differences import (
         EndpointKind,
@@ -124,7 +124,7 @@ def _endpoints(pair: FrontendPair) -> Iterator[EndpointDifference]:
             yield EndpointDifference("share", one, other, (pair.new,), even)
 
 
-def _as_chosen(own: FrontendForm, other: FrontendForm) -> tuple[EndpointForm, ...]:
+def _as_chosen(own: FrontendForm, other: FrontendForm) -> Sequence[EndpointForm]:
     """Return the endpoints of a form; where it leaves a choice and the other side chose so, that one's."""
     if not own.choices and not own.may_be_fewer:
         return own.endpoints

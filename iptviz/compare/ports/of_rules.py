@@ -53,6 +53,17 @@ def native_forms(
     return tuple(map(lacking.port, ports, reached or ((),) * len(ports)))
 
 
+def virtual_forms(ports: Sequence[ServicePort], *, policies_told: bool) -> tuple[PortForm, ...]:
+    """Return the forms of service ports in IPVS; `policies_told`: sets tell external policies.
+
+    Nobody looks at how clients fare, or at what masquerades them.
+    """
+    lacking = _Lacking(
+        is_excerpt=False, internal_unseen=True, mark_hidden=True, external_unseen=not policies_told
+    )
+    return tuple(lacking.port(port, ()) for port in ports)
+
+
 _POLICY_UNSEEN = releases((21, 23))
 """Up to 1.23 an internal policy Local left no trace but the endpoints that are not there."""
 
@@ -67,12 +78,14 @@ def _lacking_in(dump: Dump) -> _Lacking:
 class _Lacking(NamedTuple):
     """What all rules of a dump may lack: it is an excerpt; nothing in it would show an internal policy Local.
 
-    `mark_hidden` is whether the mark is not printed by which connections are masqueraded.
+    `mark_hidden` is whether the mark is not printed by which connections are masqueraded, `external_unseen`
+    whether nothing would show an external policy Local.
     """
 
     is_excerpt: bool
     internal_unseen: bool
     mark_hidden: bool
+    external_unseen: bool = False
 
     def port(self, port: ServicePort, reached: Sequence[Reached]) -> PortForm:
         """Return the form of a service port."""
@@ -118,7 +131,8 @@ class _Lacking(NamedTuple):
         """Return whether clients outside get this node's endpoints alone; None where no rule would show it."""
         if answer.local_only:
             return True
-        hidden = answer.unseen or (self.internal_unseen and answer.frontend.kind == "cluster-ip")
+        unseen = self.internal_unseen if answer.frontend.kind == "cluster-ip" else self.external_unseen
+        hidden = answer.unseen or unseen
         return None if hidden or not answer.endpoints else False
 
     def _masquerade(self, answer: FrontendAnswer) -> tuple[Needs, ...] | None:
@@ -132,7 +146,7 @@ def _policy(frontends: Iterable[FrontendForm]) -> str | None:
     return "Local" if True in shown else "Cluster" if False in shown else None
 
 
-def _endpoints(answer: FrontendAnswer) -> tuple[EndpointForm, ...]:
+def _endpoints(answer: FrontendAnswer) -> Sequence[EndpointForm]:
     """Return the endpoints: the very same, where their shares are known."""
     if answer.shares_known:
         return answer.endpoints

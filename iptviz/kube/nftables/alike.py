@@ -5,14 +5,16 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.kube.endpoint_form import EndpointForm
+from iptviz.kube.endpoint_form import AlikeEndpoints
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.nftables.forms import forms_of
+from iptviz.records import NamedTuple
 from iptviz.rules.native.place import NftPlace, table_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from iptviz.kube.endpoint_form import PortShare
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.nftables.forms import OwnForm
@@ -99,8 +101,7 @@ class AnswersAlike:
         self._forms = forms_of(table)
         self._ask = ask
         self._known: dict[int, tuple[OwnForm, FrontendAnswer]] = {}
-        self._ends: dict[int, tuple[int, ...] | None] = {}
-        self._endpoints: dict[str | None, tuple[EndpointForm, ...]] = {}
+        self._ends: dict[int, _Ends | None] = {}
 
     def of(self, frontend: Frontend) -> FrontendAnswer:
         """Return what comes of a connection to a frontend."""
@@ -123,7 +124,6 @@ class AnswersAlike:
         ends = self._ends[form.number or 0]
         if ends is None:
             return None
-        addresses = form.addresses
         named = Renaming(self._table, first, form)
         verdict: Verdict | None = answer.verdict
         if verdict is not None:
@@ -139,29 +139,34 @@ class AnswersAlike:
             frontend=frontend,
             service=frontend.service,
             chain=own,
-            endpoints=self._once(own, tuple([
-                EndpointForm(addresses[place], port, share)
-                for (_, port, share), place in zip(answer.endpoints, ends, strict=False)
-            ])),
+            endpoints=AlikeEndpoints(form.joined, ends.places, ends.shares) if ends.places else (),
             verdict=verdict,
-            elsewhere=tuple([addresses[place] for place in ends[len(answer.endpoints) :]]),
-        )  # fmt: skip
-
-    def _once(self, chain: str | None, endpoints: tuple[EndpointForm, ...]) -> tuple[EndpointForm, ...]:
-        """Return endpoints, the very same for all frontends that a chain has them of: they may be many."""
-        known = self._endpoints.setdefault(chain, endpoints)
-        return known if known == endpoints else endpoints
+            elsewhere=tuple(map(form.addresses.__getitem__, ends.elsewhere)) if ends.elsewhere else (),
+        )
 
 
-def _ends(form: OwnForm, answer: FrontendAnswer) -> tuple[int, ...] | None:
-    """Return the places of the endpoints' addresses in a form, those that others get last.
+class _Ends(NamedTuple):
+    """The places of the endpoints' addresses in a form, with their ports and shares; those that others get."""
+
+    places: tuple[int, ...]
+    shares: tuple[PortShare, ...]
+    elsewhere: tuple[int, ...]
+
+
+def _ends(form: OwnForm, answer: FrontendAnswer) -> _Ends | None:
+    """Return where the endpoints' addresses are in a form.
 
     None where one is none of the form's own, or where conditions name what is.
     """
     own = {address: place for place, address in enumerate(form.addresses)}
-    ends = (*(end.address for end in answer.endpoints), *answer.elsewhere)
     said = [need.condition.value for needs in answer.masquerade for need in needs]
     if any(word in value for value in said for word in (*form.addresses, *form.chains) if word):
         return None
-    places = [own.get(address) for address in ends]
-    return None if None in places else tuple(place for place in places if place is not None)
+    ends = [end.address for end in answer.endpoints]
+    if not own.keys() >= {*ends, *answer.elsewhere}:
+        return None
+    return _Ends(
+        tuple([own[address] for address in ends]),
+        tuple([(end.port, end.share) for end in answer.endpoints]),
+        tuple([own[address] for address in answer.elsewhere]),
+    )

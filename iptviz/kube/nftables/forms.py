@@ -59,17 +59,23 @@ _SPECIAL = re.compile(r"(?: to \[?| : )\0\]?(?=[\s,}]|\Z)(?! \. )|saddr != \0|\b
 class OwnForm(NamedTuple):
     """The form of a frontend's own rules, and what stands in it: addresses, chains and elements in their order.
 
-    `number` is equal for frontends of one form, None where none is known. Chains of endpoints are left out, which
-    are many: `Forms.chains` has all. With those `asked` destinations are compared alone; to any other address
-    connections are sent, or come from there. `ends`: rules of its own may end connections.
+    `number` is equal for frontends of one form, None where none is known. The addresses are one text, with blanks
+    between them: as texts of their own they would be much. Chains of endpoints are left out, which are many:
+    `Forms.chains` has all. With those `asked` destinations are compared alone; to any other address connections
+    are sent, or come from there. `ends`: rules of its own may end connections.
     """
 
     number: int | None
-    addresses: tuple[str, ...] = ()
+    joined: str = ""
     chains: tuple[str, ...] = ()
     elements: tuple[tuple[str, int, Element], ...] = ()
     asked: frozenset[str] = frozenset()
     ends: bool = False
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses; the first is the frontend's own, empty where it has none."""
+        return self.joined.split(" ")
 
     @property
     def asked_in_order(self) -> tuple[str, ...]:
@@ -141,7 +147,7 @@ class Forms:
             found = self._table.nft.sets.get(name)
             if found is None:
                 continue
-            keyed = [(_key_of(element), (line, element)) for line, element in found.lines]
+            keyed = [(_key_of(one[1]), one) for one in found.lines]
             index[name] = {key: one for key, one in keyed if key is not None}
             if len(index[name]) < len(keyed) or found.head.flags:
                 return None
@@ -201,7 +207,9 @@ class Forms:
             self._numbers[whole] = None if _SPECIAL.search("\0".join(literals)) else len(self._numbers)
         number = self._numbers[whole]
         shown = tuple([name for name in chains if not name.startswith(ENDPOINT)])
-        return _ALONE if number is None else OwnForm(number, addresses, shown, elements, asked, ends)
+        return (
+            _ALONE if number is None else OwnForm(number, " ".join(addresses), shown, elements, asked, ends)
+        )
 
     def _elements(self, key: Key) -> Iterator[tuple[str, int, Element]]:
         """Yield what the maps have of a frontend, those of ports of the node also for other addresses."""

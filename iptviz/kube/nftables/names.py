@@ -42,7 +42,7 @@ def is_of_service(chain: str) -> bool:
     return "/" in chain
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 10)
 def read_chain(name: str) -> OwnChain | None:
     """Return what the name of a chain, or of a set of clients, tells; None for any other."""
     found = _NAME.fullmatch(name)

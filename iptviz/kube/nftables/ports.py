@@ -86,6 +86,8 @@ def answer_of(trace: ServiceTrace, *, kind_told: bool) -> FrontendAnswer:
     """Return the engine's answer in few words; `kind_told`: the table tells of which kind the frontend is."""
     usual = trace.usual
     differs = len(set(map(_shares_of, trace.outcomes))) > 1
+    own = {end.address for end in usual.endpoints}
+    ends = dict.fromkeys(end.address for one in trace.outcomes for end in one.endpoints)
     return FrontendAnswer(
         frontend=trace.frontend,
         service=trace.service,
@@ -99,7 +101,7 @@ def answer_of(trace: ServiceTrace, *, kind_told: bool) -> FrontendAnswer:
         depends=differs or bool(trace.broken.loops or trace.broken.missing),
         by_policy=trace.by_policy,
         rounded=trace.rounded,
-        elsewhere=tuple(dict.fromkeys(end.address for one in trace.outcomes for end in one.endpoints)),
+        elsewhere=tuple(address for address in ends if address not in own),
         kind_untold=not kind_told,
     )
 

@@ -1,0 +1,1 @@
+"""What virtual servers of IPVS mean on a node where kube-proxy keeps services in them."""
