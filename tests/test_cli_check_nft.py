@@ -10,7 +10,7 @@ import pytest
 
 from iptviz.checks.registry import OF_LISTINGS
 from tests.conftest import ROOT
-from tests.nft.told import listing
+from tests.nft.told import listing, terse
 from tests.program import Ended
 from tests.program import run as started
 
@@ -73,10 +73,18 @@ def test_a_flushed_table_is_found_with_its_chains() -> None:
     assert finding["evidence"][0] == {"line": 104, "text": "chain services {", "source": FLUSHED}
 
 
-def test_maps_without_elements_may_be_hidden() -> None:
-    (finding,) = asked(f"{CHECKS}/nft-table-flushed/fault-elements.nft")["findings"]
-    assert (finding["id"], finding["certainty"]) == ("nft-table-flushed", "if-complete")
-    assert "--terse" in finding["message"]
+def test_maps_are_empty_where_other_sets_show_elements() -> None:
+    found = asked(f"{CHECKS}/nft-table-flushed/fault-elements.nft")["findings"]
+    assert next((one["id"], one["certainty"]) for one in found) == ("nft-table-flushed", "certain")
+
+
+@pytest.mark.parametrize("name", ["every-1.36.listing", "every-1.36.json"])
+def test_what_shows_no_element_is_terse_and_no_fault_of_the_node(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "ruleset.nft"
+    path.write_text(terse(listing(name).decode()))
+    found = asked(str(path))
+    assert not found["dump"]["complete"]
+    assert [(one["id"], one["severity"]) for one in found["findings"]] == [("nft-elements-hidden", "medium")]
 
 
 @pytest.mark.parametrize(
@@ -148,14 +156,14 @@ def test_formats_for_ci_name_the_file_of_the_listing(tmp_path: Path) -> None:
     assert [one["ruleId"] for one in sarif["runs"][0]["results"]] == ["nft-listing-empty"]
     assert f"::error title=nft-listing-empty,file={empty}" in run(dump, str(empty), "-f", "github").stdout
     suites = run(FLUSHED, "-f", "junit").stdout
-    assert 'tests="12" failures="1"' in suites
+    assert 'tests="13" failures="1"' in suites
     assert "no service (none there); tables ip kube-proxy of" in suites
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("table inet mine {\n\tchain c {\n\t\taccept\n\t}\n}\n", "No table kube-proxy is listed"),
+        ("table inet mine {\n\tchain c {\n\t\taccept\n\t}\n}\n", "No table ip kube-proxy or ip6 kube-proxy is listed"),
         ("table ip nat {\n\tchain KUBE-SERVICES {\n\t}\n}\n", "line 2: kube-proxy's chain KUBE-SERVICES is in a table of ipt"),
     ],
 )  # fmt: skip

@@ -234,6 +234,10 @@ def _namespace(*, typed: str, names: tuple[str, ...], count: int, there: str) ->
 
 REMARKS: dict[str, str | Callable[..., str]] = {
     "target-absent": 'no service matches "{typed}" in this {there}',
+    "target-not-shown": 'not known whether a service matches "{typed}": not all that leads to services is shown',
+    "names-cut": lambda *, count: (
+        f"the names of services at {count:,} frontend{'s' * (count != 1)} are cut, with `...`: use an address"
+    ),
     "of-other-family": _other_family,
     "other-ports": lambda *, address, frontends: f"{address} has other ports: {_listed(frontends)}",
     "an-endpoint": _endpoint,

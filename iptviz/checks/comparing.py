@@ -42,7 +42,7 @@ def _sides(sides: Sequence[str]) -> str:
 _HOW_MUCH = dict.fromkeys(("not-shown", "by-name", "eras"), "all")
 _WHY = {
     "not-shown": "may have rules there that the dump does not show",
-    "cut": "may have rules there that were cut off",
+    "cut": "may have rules there that are not shown",
     "excerpt": "may lack lines there",
     "by-name": "may hide what rules ask there, and only name it",
     "eras": "were written by different releases of kube-proxy there",

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 _MESSAGES = 3
 """So many lines of what stands in place of a listing are quoted."""
 
+_TOLD = {"nft-no-elements", "nft-part-of-table", "nft-tables-unlisted", "nft-lines-chosen"}
+"""Gaps of listings that are told in a note: of the others there is a finding."""
+
 _PARTS = re.compile(r"[/\\:]")
 
 
@@ -45,7 +48,8 @@ def check_listings(node: Snapshot) -> Iterator[Finding]:
 
 
 def services_untold(node: Snapshot) -> Iterator[Remark]:
-    """Yield why listings without dumps tell of no services: they have no table of kube-proxy's own."""
+    """Yield why listings without dumps tell not of all services: gaps, or no table of kube-proxy's own."""
+    yield from (gap for listing in node.listings for gap in listing.gaps if gap.id in _TOLD)
     if own_tables(node.listings):
         return
     rulesets = [listing.ruleset for listing in node.listings if listing.ruleset]
@@ -77,6 +81,9 @@ def _failed(node: Snapshot, listing: ReadListing) -> Iterator[Finding]:
         yield found(nft_listing_empty, [Evidence(first.line, "", source)], state="failed", name=name,
             open_at=where, legacy=False, text="", count=0,
         )  # fmt: skip
+    elif listing.hides_elements and any(is_unled(own.table) for own in own_tables([listing])):
+        first_set = min(one.line for table in listing.ruleset.tables.values() for one in table.sets.values())
+        yield found(nft_elements_hidden, [Evidence(first_set, "", source)], name=name)
 
 
 def _messages(listing: ReadListing) -> Iterator[Evidence]:
@@ -88,11 +95,12 @@ def _messages(listing: ReadListing) -> Iterator[Evidence]:
 
 def _flushed(own: OwnTable) -> Iterator[Finding]:
     """Yield what leads to services and is not there any more; of a listing that is cut nobody knows."""
-    if own.listing.open_at:
+    if own.listing.open_at or own.table in own.listing.parts:
         return
     table, source = own.table, own.listing.piece.source.name
     lacking = lacking_rules(table)
-    how = "chains" if not table.chains else "rules" if lacking else "elements" if is_unled(table) else ""
+    unled = is_unled(table) and not own.listing.hides_elements
+    how = "chains" if not table.chains else "rules" if lacking else "elements" if unled else ""
     if how == "rules":
         names = lacking
         evidence = [Evidence(table.chains[name].line, f"chain {name} {{", source) for name in names]
@@ -100,8 +108,7 @@ def _flushed(own: OwnTable) -> Iterator[Finding]:
         names = tuple(name for name in MAPS if name in table.sets)
         evidence = [Evidence(table.line, f"table {own.name} {{", source)]
     if how:
-        complete = how != "elements"  # those of a listing may be hidden
-        yield found(nft_table_flushed, evidence, complete=complete, table=own.name, how=how, names=names)
+        yield found(nft_table_flushed, evidence, table=own.name, how=how, names=names)
 
 
 def _without_services(own: list[OwnTable]) -> Iterator[Finding]:
@@ -122,14 +129,20 @@ def _is_skeleton(own: OwnTable) -> bool:
 
 
 REMARKS: dict[str, str | Callable[..., str]] = {
+    "listings-passed-over": lambda *, asked, sources: (
+        f"{', '.join(sources)} {are(sources, 'lists', 'list')} all tables, too: {asked} alone is asked"
+    ),
+    "rules-flushed": lambda *, table, chains: (
+        f"{', '.join(chains)} of table {table} {are(chains, 'has no rule', 'have no rules')}: no way to services"
+    ),
     "services-in-iptables-nft": (
         f"kube-proxy's chain {SERVICES} is in a table of iptables-nft: pass the output of iptables-save, whose "
         "services are checked."
     ),
     "no-services-in-table": "table {table} has no services: no map has an element.",
     "services-not-listed": (
-        "No table kube-proxy is listed: kube-proxy does not run in nftables mode here, or its tables were taken "
-        "away (nft flush ruleset), or not all tables were listed."
+        "No table ip kube-proxy or ip6 kube-proxy is listed: kube-proxy does not run in nftables mode here, or "
+        "its tables were taken away (nft flush ruleset), or not all tables were listed."
     ),
 }
 
@@ -161,13 +174,28 @@ def nft_listing_empty(*, name: str, open_at: str, count: int, text: str, legacy:
     return f"{name} {what}: nft failed, or had nothing to list; no proof of a node without tables of nft"
 
 
+@diagnosis("medium")
+def nft_elements_hidden(*, name: str) -> str:
+    """A listing shows no element of any set or map, and chains that only elements lead to.
+
+    `nft --terse` (`-t`, in JSON, too) prints sets and maps without their elements.
+
+    Why: In nftables mode the addresses and ports of services are elements of maps. No answer can tell from this
+    listing which services there are, and where a packet goes that is looked up in a map.
+
+    Do: List the tables again, without `--terse`: `nft list ruleset`. If that shows no element either, the maps of
+    kube-proxy are empty, and no service works on this node until kube-proxy is restarted.
+    """
+    return f"{name} shows no element of any set or map: listed with --terse (-t)? Services are not shown"
+
+
 @diagnosis("critical", absence=True, explains=("nft-element-missing", "connections-lost"))
 def nft_table_flushed(*, table: str, how: str, names: tuple[str, ...]) -> str:
     """kube-proxy's table of nft is there, and what leads to services in it is gone.
 
     The table has no chains, or the chains that lead to services have no rules, or chains of services have rules
     and none of the maps that lead to them has an element. kube-proxy writes all of it in one transaction, and
-    never leaves it so. A listing made with --terse (-t) shows no elements either.
+    never leaves it so.
 
     Why: Connections to services are not rewritten on this node. kube-proxy has no canary in this mode: it
     compares with what it remembers, and notices nothing until its next full sync, which may be an hour away, or
@@ -183,7 +211,7 @@ def nft_table_flushed(*, table: str, how: str, names: tuple[str, ...]) -> str:
         return f"table {table}: {', '.join(names)} {lacks}: what kube-proxy wrote there was flushed"
     return (
         f"table {table}: chains of services have rules, and no map leads to them: {', '.join(names)} "
-        f"{are(names, 'has', 'have')} no elements (in a listing with --terse that is always so)"
+        f"{are(names, 'has', 'have')} no elements"
     )
 
 

@@ -216,6 +216,12 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "grep-colours": "colour codes of grep removed",
     "nft-block-open": "the end of {kind} {name} is missing: the listing may be cut there",
     "nft-json-open": "the JSON of nft has no end: it may be cut there",
+    "nft-no-elements": (
+        "no set or map shows an element: nft --terse (-t) shows none, so what is in them is not known"
+    ),
+    "nft-tables-unlisted": "{command} lists a part: other tables and chains may drop or redirect connections",
+    "nft-part-of-table": "table {table}: not all of its rules, sets and maps are listed, or it was flushed",
+    "nft-lines-chosen": "{command} shows some lines: rules, elements and whole tables may be missing",
     "nft-hides-matches": _hidden,
     "lines-left-out": _lines_left_out,
     "lines-repaired": _lines_repaired,

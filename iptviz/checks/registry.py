@@ -93,7 +93,7 @@ EXPLAINING = ("unprinted", "sync")
 OF_LISTINGS = (
     "nft-listing-empty", "nft-table-flushed", "nft-skeleton-only", "both-modes", "nft-element-missing",
     "nft-ends-connections", "forwarding-off", "no-endpoints", "local-drop", "connections-lost", "uneven-shares",
-    "nft-hash-mismatch",
+    "nft-hash-mismatch", "nft-elements-hidden",
 )  # fmt: skip
 """Ids of what is looked for in listings of nft; all else takes a dump."""
 

@@ -40,7 +40,7 @@ def redacted(node: Snapshot, options: Options, *, ports: bool = False, progress:
 
     if not node.dumps and node.nothing:
         raise node.nothing
-    listed = [piece.file.text for piece, _ in chosen(node.listings)]
+    listed = [listing.piece.file.text for listing, _ in chosen(node.listings)]
     if node.dumps and not any(node.listing(family) for family in _FAMILIES):
         listed = []
     with locked(options.mapping):

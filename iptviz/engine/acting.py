@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.condition import Condition
 from iptviz.engine.effects import UNKNOWN, Effect, GoOn, Stop, TargetCall, UndecidedError
 from iptviz.engine.targets.table import apply_target
-from iptviz.rules.form import ASK, NOTHING, UNCLEAR, is_granted
+from iptviz.rules.form import ASK, NOTHING, UNCLEAR, UNSEEN, is_granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -37,6 +37,8 @@ def effect_of(
         return GoOn(packet, "")
     if rule.action.kind == UNCLEAR:
         return _unread(rule, packet, answer)
+    if rule.action.kind == UNSEEN:
+        return Stop(UNKNOWN, packet, f"decided by an element of {rule.action.name}, none of which is shown")
     if rule.jump is not None:
         return _unentered(rule, packet, answer, table)
     return apply_target(TargetCall(rule, packet, hook, host, answer))

@@ -285,4 +285,4 @@ def _has_chosen(stage: Stage, packet: Packet) -> bool:
 
 
 def _lets_all_pass(table: RuleTable, chain: str) -> bool:
-    return not table.rules_of(chain) and table.policy(chain) != "DROP"
+    return not table.rules_of(chain) and table.policy(chain) != "DROP" and not table.lacks_end(chain)

@@ -21,9 +21,24 @@ if TYPE_CHECKING:
     from iptviz.nft.statements import Statement
 
 __all__ = [
-    "VERDICT", "Base", "Chain", "ChainBody", "ChainReader", "NamedObject", "Read", "Rule", "Ruleset", "SetHead",
-    "SetOrMap", "SetReader", "Table",
+    "CHANGING",
+    "VERDICT",
+    "Base",
+    "Chain",
+    "ChainBody",
+    "ChainReader",
+    "NamedObject",
+    "Read",
+    "Rule",
+    "Ruleset",
+    "SetHead",
+    "SetOrMap",
+    "SetReader",
+    "Table",
 ]  # fmt: skip
+
+CHANGING = frozenset({"dynamic", "timeout"})
+"""Flags of sets whose elements come and go."""
 
 
 class Ruleset:
@@ -51,6 +66,23 @@ class Ruleset:
         """Return a table, None where there is none."""
         return self.tables.get((family, name))
 
+    @cached_property
+    def open_lines(self) -> frozenset[int] | None:
+        """The lines where blocks begin whose end is missing; None where that may be any, as in JSON."""
+        if any(one.id == "nft-json-open" for one in self.remarks):
+            return None
+        return frozenset(one.line for one in self.remarks if one.id == "nft-block-open")
+
+    @cached_property
+    def hides_elements(self) -> bool:
+        """Whether sets have elements that may not be shown: `nft --terse` shows none, of no set.
+
+        Of a set that rules change (`dynamic`, `timeout`) nobody expects any.
+        """
+        sets = [found for table in self.tables.values() for found in table.sets.values()]
+        lasting = (found for found in sets if CHANGING.isdisjoint(found.head.flags))
+        return any(True for _ in lasting) and not any(found.has_elements for found in sets)
+
     def __repr__(self) -> str:
         return f"<Ruleset: {list(self.tables)}>"
 
@@ -59,8 +91,8 @@ class Table:
     """A table: `family` is ip, ip6, inet, arp, bridge or netdev.
 
     `objects` are those that are neither chain nor set, by kind and name: `("counter", "http")`. `managed` is
-    whether nft warned that iptables-nft made it. `line` is that where it begins, 0 in JSON; `object` its place
-    among the objects of JSON, counted from 1, 0 in text.
+    whether nft warned that iptables-nft made it. `ruleset` is what it was read with. `line` is that where it
+    begins, 0 in JSON; `object` its place among the objects of JSON, counted from 1, 0 in text.
     """
 
     def __init__(self, family: str, name: str, line: int = 0) -> None:
@@ -72,9 +104,23 @@ class Table:
         self.comment: str | None = None
         self.handle: int | None = None
         self.managed = False
+        self.ruleset: Ruleset | None = None
         self.chains: dict[str, Chain] = {}
         self.sets: dict[str, SetOrMap] = {}
         self.objects: dict[tuple[str, str], NamedObject] = {}
+
+    def hides(self, name: str) -> bool:
+        """Whether it is not known what a set or map holds: it, or its elements, are not shown."""
+        found = self.sets.get(name)
+        if found is None:
+            return True
+        hidden = self.ruleset is not None and self.ruleset.hides_elements
+        return hidden and CHANGING.isdisjoint(found.head.flags)
+
+    def is_open(self, line: int) -> bool:
+        """Whether a chain or set that begins at a line may have more in it: its end is not shown."""
+        lines = frozenset() if self.ruleset is None else self.ruleset.open_lines
+        return lines is None or line in lines
 
     @cached_property
     def bases(self) -> tuple[tuple[Chain, Base], ...]:

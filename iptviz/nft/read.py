@@ -31,6 +31,8 @@ def read_ruleset(data: bytes, source: str = "") -> Ruleset:
     ruleset.source_text = cleaned.text
     ruleset.remarks[:0] = cleaned.repairs
     ruleset.notes[:0] = cleaned.notes
+    for table in ruleset.tables.values():
+        table.ruleset = ruleset
     for key in cleaned.managed & ruleset.tables.keys():
         ruleset.tables[key].managed = True
     return ruleset

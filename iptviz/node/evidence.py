@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import NothingError
 from iptviz.intake.index import TABLE_NAMES
-from iptviz.node.kinds import KINDS, is_partial, kind_of, table_of
+from iptviz.node.kinds import KINDS, is_filtered, is_partial, kind_of, table_of
 from iptviz.node.sections import Section, sections_of, text_of
 from iptviz.records import NamedTuple
 from iptviz.source.bundle import command_of_path, namespace_of_path, node_of_path
@@ -124,6 +124,11 @@ class Evidence(NamedTuple):
     def partial(self) -> bool:
         """Whether it tells only a part: what it does not list may be there."""
         return is_partial(self.kind, self.command)
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether lines of it were chosen: any may be missing."""
+        return is_filtered(self.command)
 
 
 def supplied_as(kind: str, file: FileArgument) -> list[Evidence]:

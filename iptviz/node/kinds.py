@@ -157,9 +157,14 @@ def kind_of(text: bytes, path: str = "") -> str | None:
     return next((name for name, pattern in _MEANT.items() if pattern.search(path)), None)
 
 
+def is_filtered(command: str) -> bool:
+    """Whether a command chooses lines of what another one prints."""
+    return _FILTERED.search(command) is not None
+
+
 def is_partial(kind: str, command: str) -> bool:
     """Whether a command prints only a part of what it is asked about: one device, one table, what grep left."""
-    if _FILTERED.search(command):
+    if is_filtered(command):
         return True
     pattern = _PARTIAL.get(kind)
     if pattern is not None:

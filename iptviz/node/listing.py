@@ -83,6 +83,7 @@ class NftListing:
     """The tables of a listing that packets of one family meet, but for those whose rules a dump has.
 
     `ruleset` holds the tables, `chains_elsewhere` chains, by family, table and name, that are a dump's.
+    `gaps` are what the files lack that show them.
     """
 
     backend = "nf_tables"
@@ -90,6 +91,8 @@ class NftListing:
     is_excerpt = False
     is_one_text = True
     """Whether all tables stand in one text, so that lines tell the order of all."""
+    passed_over: tuple[str, ...] = ()
+    """Other files that list all tables, too, and are not asked."""
 
     def __init__(
         self,
@@ -97,7 +100,9 @@ class NftListing:
         source: str,
         family: str,
         chains_elsewhere: Collection[tuple[str, str, str]] = (),
+        gaps: Collection[Remark] = (),
     ) -> None:
+        self.gaps = tuple(gaps)
         self.ruleset = ruleset
         self.source = source
         self.family = family
@@ -154,12 +159,13 @@ class NftListing:
 
     @property
     def unasked(self) -> tuple[str, ...]:
-        """Tables with rules that packets meet at devices, before all hooks or behind them."""
-        return tuple(
+        """Tables with rules that packets meet at devices, and that there may be others which are not listed."""
+        at_devices = tuple(
             f"nft {table.family} {table.name}"
             for table in self.ruleset.tables.values()
             if table.family in {"netdev", "inet"} and any(_is_at_device(*found) for found in table.bases)
         )
+        return (*at_devices, UNLISTED) if any(gap.id in _CUTTING for gap in self.gaps) else at_devices
 
     @cached_property
     def rule_count(self) -> int:
@@ -168,8 +174,8 @@ class NftListing:
 
     @property
     def complete(self) -> bool:
-        """Whether no block of the text is open at its end."""
-        return not any(one.id in _OPEN for one in self.ruleset.remarks)
+        """Whether all tables are shown, with all that is in them."""
+        return not self.gaps
 
 
 def _is_own(table: Table) -> bool:
@@ -186,6 +192,11 @@ def _is_at_device(chain: Chain, base: Base) -> bool:
 
 
 _OPEN = {"nft-block-open", "nft-json-open"}
+_PART = {False: "nft-tables-unlisted", True: "nft-lines-chosen"}
+_CUTTING = {*_OPEN, *_PART.values(), "nft-part-of-table", "damaged"}
+"""What is said of listings that may lack whole tables."""
+UNLISTED = "nft tables not listed"
+"""How answers call tables that nobody has listed."""
 
 
 class ReadListing(NamedTuple):
@@ -227,8 +238,8 @@ class ReadListing(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Whether it shows all tables, none of them cut."""
-        return self.ruleset is not None and not self.open_at and not self.piece.partial
+        """Whether it shows all tables, with all that is in them."""
+        return self.ruleset is not None and not self.gaps
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -251,6 +262,34 @@ class ReadListing(NamedTuple):
         said = [] if self.ruleset is None else [one for one in self.ruleset.remarks if one.id in _OPEN]
         return (*said, *([remark("damaged", reason=damage)] if damage else []))
 
+    @property
+    def hides_elements(self) -> bool:
+        """Whether sets may have elements that it does not show."""
+        return self.ruleset is not None and self.ruleset.hides_elements
+
+    @property
+    def parts(self) -> tuple[Table, ...]:
+        """The tables of which it shows single chains or maps, or chains without their rules, and is not cut."""
+        if self.open_at:
+            return ()
+        from iptviz.nft.fragments import is_part, shows_chains_alone  # dumps do without
+
+        return tuple(table for table in self._tables if is_part(table) or shows_chains_alone(table))
+
+    @property
+    def gaps(self) -> tuple[Remark, ...]:
+        """What it lacks: the end of a block, elements, tables that nobody asked for."""
+        return (
+            *self.open_at,
+            *(remark("nft-part-of-table", table.line, table=table.name) for table in self.parts),
+            *([remark("nft-no-elements")] if self.hides_elements else []),
+            *(
+                [remark(_PART[self.piece.is_filtered], command=self.piece.command)]
+                if self.piece.partial
+                else []
+            ),
+        )
+
 
 def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
     """Return what is in the listings of a node's own namespace."""
@@ -269,18 +308,18 @@ def read_listings(pieces: Iterable[Evidence]) -> tuple[ReadListing, ...]:
     return tuple(found)
 
 
-def chosen(listings: Iterable[ReadListing]) -> list[tuple[Evidence, Ruleset]]:
+def chosen(listings: Iterable[ReadListing]) -> list[tuple[ReadListing, Ruleset]]:
     """Return the listing that tells of all tables, or else those that tell of some, each with what is in it.
 
-    Text goes before JSON, which hides more.
+    Text goes before JSON, which hides more; both after what shows elements and has an end.
     """
-    own = [(one.piece, one.ruleset) for one in listings if one.ruleset is not None]
-    own.sort(key=lambda one: one[1].form == "json")
-    whole = [one for one in own if not one[0].partial]
+    own = [(one, one.ruleset) for one in listings if one.ruleset is not None]
+    own.sort(key=lambda one: (len(one[0].gaps), one[1].form == "json"))
+    whole = [one for one in own if not one[0].piece.partial]
     return whole[:1] or own
 
 
-def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dump]) -> NftListing | None:
+def listing_of(listings: Sequence[ReadListing], family: str, dumps: Iterable[Dump]) -> NftListing | None:
     """Return the tables that listings of a node show, as far as packets of a family meet them; None for none.
 
     One that shows all tables goes before those that show some. What a dump of iptables-nft has is
@@ -288,13 +327,15 @@ def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dum
     """
     found: Ruleset | None = None
     name = ""
+    gaps: dict[Remark, None] = {}
     taken = chosen(listings)
-    for piece, ruleset in taken:
+    for listing, ruleset in taken:
+        gaps |= dict.fromkeys(listing.gaps)
         if found is None:
-            found, name = ruleset, piece.source.name
+            found, name = ruleset, listing.source
         else:
             found = _joined(found, ruleset)
-            name = f"{name}, {piece.source.name}"
+            name = f"{name}, {listing.source}"
     if found is None:
         return None
     of_nft = "ip" if family == "ipv4" else "ip6"
@@ -305,9 +346,22 @@ def listing_of(listings: Iterable[ReadListing], family: str, dumps: Iterable[Dum
         for table in dump.tables.values()
         for chain in table.chains
     ]
-    listing = NftListing(found, name, family, elsewhere)
-    listing.is_one_text = len(taken) == 1
-    return listing if listing.tables else None
+    shown = NftListing(found, name, family, elsewhere, gaps)
+    shown.is_one_text = len(taken) == 1
+    shown.passed_over = tuple(_passed_over(listings, taken))
+    return shown if shown.tables else None
+
+
+def _passed_over(
+    listings: Iterable[ReadListing], taken: Sequence[tuple[ReadListing, Ruleset]]
+) -> Iterator[str]:
+    """Yield other files that list all tables, in the same form, and say something else: of another moment."""
+    first = taken[0][0]
+    if not first.piece.partial:
+        for other in listings:
+            alike = other.ruleset is not None and other.ruleset.form == taken[0][1].form
+            if alike and not other.gaps and other.piece.data.strip() != first.piece.data.strip():
+                yield other.source
 
 
 def _joined(one: Ruleset, other: Ruleset) -> Ruleset:

@@ -23,8 +23,10 @@ _PROMPT = (
     rb"(?:(?:sh|bash)-[\d.]+[#$][ \t]*|(?:[\w.-]{1,60}:)?[~/][\w./-]{0,200}[ \t]*[#$][ \t]*"
     rb"|(?:#{1,6}|[$%+>])[ \t]*|>>> host:[ \t]*|\*\*\* Output of[ \t]*|=+[ \t]*)?"
 )
+# The language of nft has fields of `ip`, with which lines of rules begin.
 _TOOLS = (
-    rb"ip|ip6?tables[\w-]*|ipset|sysctl|conntrack(?! v\d)|nft|ipvsadm[\w-]*|cat|tail|head|grep|ifconfig|route"
+    rb"ip(?![ \t]+(?:[sd]addr|protocol|dscp|ecn|ttl|length|version|hdrlength|id|frag-off|checksum|option)\b)"
+    rb"|ip6?tables[\w-]*|ipset|sysctl|conntrack(?! v\d)|nft|ipvsadm[\w-]*|cat|tail|head|grep|ifconfig|route"
     rb"|bridge|ss|kubectl|oc|crictl|docker|podman|nerdctl|ctr|nsenter|chroot|ssh|uname|hostname|date"
 )
 _CUT = re.compile(
@@ -52,7 +54,7 @@ _RULES = re.compile(
 _QUOTED = re.compile(
     rb"^([ \t>|]{1,40}?)(?:[\w.-]{1,100}@[A-Za-z0-9][\w.-]{0,252}:|[$#] \S|(?:sudo )?(?:" + _TOOLS + rb") "
     rb"|\d{1,9}: [\w.@-]{1,40}: <|\d{1,9}: lo |lo[ \t]+UNKNOWN |default via "
-    rb"|create \S{1,40} (?:hash|bitmap|list):"
+    rb"|create \S{1,40} (?:hash|bitmap|list):|table (?:ip6?|inet|arp|bridge|netdev) \S{1,80} \{"
     rb"|IP Virtual Server version |(?:net|kernel|vm|fs)\.[\w./-]{1,200} ?= ?)",
     re.MULTILINE,
 )

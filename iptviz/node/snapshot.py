@@ -94,9 +94,9 @@ class Snapshot:
             unread
             or self.nothing
             or DumpError(
-                "only a listing of nft, in which kube-proxy has no table",
+                "only a listing of nft, with no chain of a table ip kube-proxy or ip6 kube-proxy",
                 where=self.listed_in,
-                hint="iptviz packet follows packets through it",
+                hint="list all tables (nft list ruleset), or follow a packet through these: iptviz packet",
             )
         )
 

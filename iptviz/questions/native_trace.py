@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.intake.remark import remark
+from iptviz.kube.names import NAMELESS
 from iptviz.kube.nftables.finding import find
 from iptviz.kube.nftables.frontends import Frontends
+from iptviz.kube.nftables.own import lacking_rules, shows_maps
 from iptviz.kube.nftables.pinned import Pinned, pinned_clients
 from iptviz.kube.nftables.table import proxy_table
 from iptviz.kube.nftables.tracing import trace_frontend
@@ -49,22 +51,37 @@ def traced_in(listing: NftListing, target: str) -> TracedIn:
         notes += _remarks(table, traced)
     notes += address_notes(parsed, found, target)
     if not services:
-        notes = [*_absence(table, target), *notes]
+        notes = [*_absence(table, listing, target), *notes]
     pinned = tuple(pinned_clients(table, traced) for traced in services)
     return TracedIn(found, services, _siblings(table, services), pinned, notes)
 
 
 def listing_notes(listing: NftListing) -> Iterator[Item]:
-    """Yield what a listing lacks."""
+    """Yield what a listing lacks, and that what led to services is gone."""
     if not listing.complete:
-        yield from listing.ruleset.remarks
+        yield from dict.fromkeys((*listing.gaps, *listing.ruleset.remarks))
+    if listing.passed_over:
+        yield remark("listings-passed-over", asked=listing.source, sources=listing.passed_over)
+    table = proxy_table(listing)
+    if listing.complete and table is not None and (lacking := lacking_rules(table.nft)):
+        yield remark("rules-flushed", table=table.compiled.name, chains=lacking)
 
 
-def _absence(table: ProxyTable, target: str) -> Iterator[Item]:
-    """Yield that nothing has TARGET."""
-    yield remark("target-absent", typed=target, there="listing")
-    if not table.keeps_services:
+def _absence(table: ProxyTable, listing: NftListing, target: str) -> Iterator[Item]:
+    """Yield that nothing has TARGET, or that this is not known."""
+    if _shows_services(table, listing):
+        yield remark("target-absent", typed=target, there="listing")
+    else:
+        yield remark("target-not-shown", typed=target)
+    if cut := sum(one.service is NAMELESS and bool(one.suffix) for one in Frontends(table).all()):
+        yield remark("names-cut", count=cut)
+    if listing.complete and not table.keeps_services:
         yield remark("no-services-in-table", table=table.compiled.name)
+
+
+def _shows_services(table: ProxyTable, listing: NftListing) -> bool:
+    """Whether all that leads to services is shown: of a table that is listed alone it is."""
+    return shows_maps(table.nft) and all(gap.id == "nft-tables-unlisted" for gap in listing.gaps)
 
 
 def _remarks(table: ProxyTable, traced: ServiceTrace) -> Iterator[Item]:

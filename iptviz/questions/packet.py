@@ -188,7 +188,9 @@ def packet(
         [
             *read_as,
             *found,
-            *packet_notes(snapshot, dumps, journey, start, hook, outcomes, given, listed=bool(tracked)),
+            *packet_notes(
+                snapshot, dumps, journey, start, hook, outcomes, given, listing=listing, listed=bool(tracked)
+            ),
         ]
     )
     sources: tuple[RuleSource, ...] = (*dumps, *([] if listing is None else [listing]))

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.packet import Packet
     from iptviz.ipset.saved import IpSet
+    from iptviz.node.listing import NftListing
     from iptviz.node.snapshot import Snapshot
     from iptviz.xtables.address import Network
 
@@ -133,10 +134,15 @@ def packet_notes(
     outcomes: tuple[Outcome, ...],
     given: tuple[Assumption, ...],
     *,
+    listing: NftListing | None = None,
     listed: bool = False,
 ) -> Iterator[Item]:
     """Yield what an answer lacks or hangs on; `listed`: there is a list of connections."""
-    complete = all(dump.complete for dump in dumps)
+    gaps = () if listing is None else listing.gaps
+    complete = not gaps and all(dump.complete for dump in dumps)
+    yield from gaps
+    if listing is not None and listing.passed_over:
+        yield remark("listings-passed-over", asked=listing.source, sources=listing.passed_over)
     for dump in dumps:
         yield from unprinted_notes(dump, _rules_met(dump, outcomes))
         yield from reading.gaps(dump)

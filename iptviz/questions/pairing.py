@@ -270,10 +270,9 @@ def services_in(pair: Pair) -> Iterator[Item]:
 
 
 def _cut(source: Source) -> Remark | None:
-    """Return what a listing of nft lacks at its end: maps and chains of any service; None where it is whole."""
-    if isinstance(source, Dump) or source.complete:
-        return None
-    return next(iter(source.ruleset.remarks), None)
+    """Return what a listing of nft lacks, be it of any service; None where its services are shown."""
+    gaps = () if isinstance(source, Dump) else source.gaps
+    return next((gap for gap in gaps if gap.id != "nft-tables-unlisted"), None)
 
 
 def _of_another_mode(source: Source, mode: str, other: str) -> DumpError:

@@ -135,11 +135,12 @@ def _listed(listing: ReadListing) -> ListedFile:
         hidden += sum(map(_hides, rules))
     mode = mode_of_ruleset(ruleset)
     notes = tuple(ruleset.notes)
-    remarks = tuple(dict.fromkeys((*listing.open_at, *ruleset.remarks)))
+    bare = [one for one in listing.gaps if one.id in {"nft-no-elements", "nft-part-of-table"}]
+    remarks = tuple(dict.fromkeys((*listing.open_at, *ruleset.remarks, *bare)))
     written = (own for own in own_tables([listing]) if is_written(own.table))
     eras = tuple((own.name, table_era(own.table)) for own in written)
     return ListedFile(listing.piece, tuple(counts), listing.tool, ruleset.form, handles, hidden,
-        mode.name if mode else None, eras, not listing.open_at, remarks, notes,
+        mode.name if mode else None, eras, not (listing.open_at or bare), remarks, notes,
     )  # fmt: skip
 
 

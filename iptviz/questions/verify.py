@@ -147,6 +147,8 @@ def _check_node(cluster: ApiCluster, node: str | None) -> None:
 def _verify(source: Dump | NftListing, comparison: Comparison) -> VerifyResult:
     if isinstance(source, Dump):
         _check_mode(source)
+    else:
+        _check_shown(source)
     sides = sides_of(source, comparison.cluster, comparison.node)
     return VerifyResult(
         source,
@@ -156,6 +158,14 @@ def _verify(source: Dump | NftListing, comparison: Comparison) -> VerifyResult:
         tuple(_ignored(comparison.cluster)),
         tuple(_notes(source, sides, comparison)),
     )
+
+
+def _check_shown(listing: NftListing) -> None:
+    gap = next((one for one in listing.gaps if one.id == "nft-no-elements"), None)
+    if gap is not None:
+        raise DumpError(
+            f"services cannot be compared: {sentence(gap)}", where=listing.source, hint="nft list ruleset"
+        )
 
 
 def _check_mode(dump: Dump) -> None:

@@ -158,8 +158,9 @@ class Test(NamedTuple):
 
 
 NOTHING, UNCLEAR, JUMP, GOTO, RETURN, TARGET = "nothing", "unclear", "jump", "goto", "return", "target"
-ASK = "ask"
-"""What actions there are; `unclear` is that of a rule whose target may be among words that cannot be read.
+ASK, UNSEEN = "ask", "unseen"
+"""What actions there are; `unclear` is that of a rule whose target may be among words that cannot be read,
+`unseen` that of one which does what stands in a set or map whose elements are not shown.
 
 `ask` is that of a rule which only asks before its parts do something, and is no step of a way.
 """
@@ -169,8 +170,8 @@ class Action(NamedTuple):
     """What a rule does with a packet that matches.
 
     Attributes:
-        kind: `nothing`, `ask`, `unclear`, `jump`, `goto`, `return` or `target`.
-        name: the chain, or the target, that is named.
+        kind: `nothing`, `ask`, `unclear`, `unseen`, `jump`, `goto`, `return` or `target`.
+        name: the chain, the target, or the set or map, that is named.
         operand: what the target is given, already read: None, or a `Rewriting`, or a row of `operands.py`.
         known: whether it is known what a target of this name does.
         continues: whether the next rule is asked whatever the target does, as LOG and MARK let it be.

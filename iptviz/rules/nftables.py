@@ -46,8 +46,8 @@ class NftTable:
         return chain in self.table.chains
 
     def decides_unseen(self, chain: str) -> bool | None:  # noqa: ARG002
-        """Whether a chain that is not there decides; None: a listing shows all chains of a table."""
-        return None
+        """Whether a chain that is not there decides: what a verdict names is a chain, and lines are lacking."""
+        return True
 
     def is_empty(self, chain: str) -> bool:
         """Whether a chain holds no rule."""
@@ -63,9 +63,17 @@ class NftTable:
         found = self.table.chains.get(chain)
         return found.line or None if found is not None else None
 
-    def lacks_end(self, chain: str) -> bool:  # noqa: ARG002
-        """Whether rules may be missing at the end of a chain."""
-        return False
+    def lacks_end(self, chain: str) -> bool:
+        """Whether rules may be missing at the end of a chain, or of one to which it may lead."""
+        found = self.table.chains.get(chain)
+        if found is None or not self._open:
+            return False
+        return chain in self._open or any(_LEADING.search(rule.text) for rule in found.rules)
+
+    @cached_property
+    def _open(self) -> frozenset[str]:
+        """The chains whose end is not shown."""
+        return frozenset(chain.name for chain in self.table.chains.values() if self.table.is_open(chain.line))
 
     def rules_of(self, chain: str) -> Sequence[CompiledRule]:
         """Return the rules of a chain in order; a chain that is not there has none."""
@@ -92,6 +100,8 @@ class NftTable:
         places = self._by_destination[chain].places(show_host(destination))
         return [rules[place] for place in places]
 
+
+_LEADING = re.compile(r"\b(?:jump|goto|vmap)\b")
 
 _SINGLE = re.compile(r"\bip6? daddr ([0-9a-fA-F:]*[.:][0-9a-fA-F.:]*)(?= [^-.]|$)")
 

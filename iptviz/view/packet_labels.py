@@ -191,6 +191,8 @@ def _lacking(outcome: Outcome) -> str:
     """Say what of a dump is missing that decides: a chain, or rules before a policy."""
     if isinstance(outcome.by, Rule):
         return f"lacks {outcome.by.jump}"
+    if outcome.by is not None:
+        return "does not show what decides"
     last = next((step for step in reversed(steps_of(outcome.path)[0]) if step.kind == POLICY), None)
     return f"may lack rules of {last.table} {last.chain}" if last else "lacks chains that decide"
 

@@ -277,7 +277,10 @@ def _facts(result: ServicesResult, found: Sequence[Finding] | None) -> Iterator[
     known = [port for port in services if not port.usual.unseen and not _has_others(port)]
     without = sum(not port.has_endpoints for port in known)
     uneven = sum(port.usual.is_uneven for port in services)
-    parts = [text, *([f"{without:,} without endpoints"] if without else [])]
+    parts = [
+        text if total or result.dump.complete else f"{text} in what is shown",
+        *([f"{without:,} without endpoints"] if without else []),
+    ]
     parts += [f"{uneven:,} UNEVEN"] if uneven else []
     parts += [f"{unseen:,} incomplete in this dump"] if unseen else []
     frontends = [port.frontends for port in services]

@@ -71,7 +71,7 @@ UNREACHED = Unreached(
 
 VALUES: dict[str, Hashable] = {
     "owner": "cluster IP", "groups": ((("pods",), "source in 10.0.0.0/8"),), "answers": False,
-    "kind": "chain",
+    "kind": "chain", "sources": ("b.nft",), "command": "nft list table ip kube-proxy",
     "destination": "239.1.2.3", "joined": True, "off": False,
     "scheduler": "sh", "served": True, "forward": "tunnel",
     "only": "tcp", "suffering": 3, "wide": (72, 74),

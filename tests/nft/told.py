@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,3 +72,14 @@ def _of_set(found: SetOrMap) -> object:
 
 def _lasting(element: Element) -> Element:
     return element._replace(expires=None)
+
+
+def terse(text: str) -> str:
+    """Return a listing as `nft --terse` prints it, in text or JSON: sets and maps without elements."""
+    if text.lstrip().startswith("{"):
+        objects = json.loads(text)
+        for one in objects["nftables"]:
+            for kind in ("set", "map"):
+                one.get(kind, {}).pop("elem", None)
+        return json.dumps(objects)
+    return re.sub(r"^\t\telements = \{[^{}]*\}\n", "", text, flags=re.MULTILINE)

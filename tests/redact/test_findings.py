@@ -43,7 +43,7 @@ PARTIAL = ("partial-dump", "medium", "certain")
 REAL = sorted(SHARED.glob("kubernetes/*.rules"))
 
 
-OF_LISTINGS = {"nft-listing-empty", "nft-table-flushed", "nft-skeleton-only"}
+OF_LISTINGS = {"nft-listing-empty", "nft-table-flushed", "nft-skeleton-only", "nft-elements-hidden"}
 """What listings of nft show, of which there are pseudonyms of the tables' names alone."""
 
 

@@ -125,7 +125,7 @@ def test_the_ruleset_of_nft_is_no_dump() -> None:
     error = refusal(b"# dump\ntable ip nat {\n\tchain PREROUTING {\n\t}\n}\n")
     assert (error.where, error.what) == (
         "<bytes>",
-        "only a listing of nft, in which kube-proxy has no table",
+        "only a listing of nft, with no chain of a table ip kube-proxy or ip6 kube-proxy",
     )
 
 

@@ -110,17 +110,27 @@ class _Tables:
         """Yield what differs of chains, then of sets, in the order of the new side."""
         old, new = self._old, self._new
         chains = dict.fromkeys((*(new.chains if new else ()), *(old.chains if old else ())))
-        for name in chains:
+        for name in filter(self._shows_chain, chains):
             both = [table.chains.get(name) if table is not None else None for table in (old, new)]
             found = self._chain(name, both[0], both[1])
             if found is not None:
                 yield found
         sets = dict.fromkeys((*(new.sets if new else ()), *(old.sets if old else ())))
-        for name in sets:
+        for name in filter(self._shows_set, sets):
             either = [table.sets.get(name) if table is not None else None for table in (old, new)]
             held = self._set(name, either[0], either[1])
             if held is not None:
                 yield held
+
+    def _shows_chain(self, name: str) -> bool:
+        """Whether neither side shows a part of a chain."""
+        both = [table for table in (self._old, self._new) if table is not None and name in table.chains]
+        return not any(table.is_open(table.chains[name].line) for table in both)
+
+    def _shows_set(self, name: str) -> bool:
+        """Whether neither side shows a part of a set or map, or no elements of any."""
+        both = [table for table in (self._old, self._new) if table is not None and name in table.sets]
+        return not any(table.hides(name) or table.is_open(table.sets[name].line) for table in both)
 
     # --- chains ----------------------------------------------------------------------------------------------
 

@@ -88,6 +88,11 @@ def lacking_rules(table: Table) -> tuple[str, ...]:
     return tuple(chain.name for chain in chains if chain is not None and not chain.has_rules)
 
 
+def shows_maps(table: Table) -> bool:
+    """Whether all maps that lead to services are shown, with their elements if there are any."""
+    return not any(map(table.hides, MAPS))
+
+
 def is_unled(table: Table) -> bool:
     """Whether chains of services have rules, and the maps that lead to them are there and have no element."""
     maps = [table.sets[name] for name in MAPS if name in table.sets]

@@ -90,10 +90,17 @@ _LAYERS = {"icmp": "icmp", "icmpv6": "ipv6-icmp", "esp": "esp", "ah": "ah", **{
 _OF_FAMILY = {"ip": "ipv4", "ip6": "ipv6"}
 
 
+def in_unseen(key: Expression, name: str, scope: Scope) -> Way:
+    """Return what is asked where a key is looked up in a set or map whose elements are not shown."""
+    return (*_needed(key, scope), quoting(f"{words_of(key)} @{name}"))
+
+
 def _needed(left: Expression, scope: Scope) -> Way:
     """Return what a packet must be so that it has a field of which nothing else is understood."""
     if isinstance(left, Binary):
         return _needed(left.left, scope)
+    if isinstance(left, Concatenation):
+        return tuple(dict.fromkeys(test for part in left.parts for test in _needed(part, scope)))
     if not isinstance(left, Payload):
         return ()
     if _OF_FAMILY.get(left.protocol, scope.family) != scope.family:

@@ -15,11 +15,11 @@ from iptviz.nft.expressions import (
     SetReference,
     network_of,
 )
+from iptviz.nft.model import CHANGING
 from iptviz.nft.statements import Nat, VerdictMap
 from iptviz.rules.form import Test
 from iptviz.rules.native.comparing import among, drawn_of, quoting
 from iptviz.rules.native.fields import bounds_of, networks_of
-from iptviz.rules.native.scope import DYNAMIC
 from iptviz.rules.native.words import words_of
 from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_host
@@ -239,7 +239,7 @@ def is_searched(match: Match, scope: Scope) -> bool:
 
 
 _LONG = 64
-_OTHERWISE = frozenset({"interval", *DYNAMIC})
+_OTHERWISE = frozenset({"interval", *CHANGING})
 """Flags of sets whose elements are more than addresses, or may be others later."""
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from iptviz.nft.expressions import AnonymousSet, Concatenation, MapLookup, SetReference
 from iptviz.nft.statements import Assign, Counter, Last, Match, Nat, Verdict, VerdictMap
-from iptviz.rules.form import ASK, NOTHING, Action, CompiledRule, Test
+from iptviz.rules.form import ASK, NOTHING, UNSEEN, Action, CompiledRule, Test
 from iptviz.rules.native.actions import done, nat_action, serves, verdict
-from iptviz.rules.native.comparing import Compared, compared, never
+from iptviz.rules.native.comparing import Compared, compared, in_unseen, never
 from iptviz.rules.native.lookups import ElementParts, FewParts, SetParts, is_searched, lookup
 from iptviz.rules.native.merging import Neighbours, with_neighbours
 from iptviz.rules.native.place import NftPlace, TableName, table_name
@@ -131,6 +131,8 @@ class _Making:
 
     def verdicts(self, statement: VerdictMap, tests: Way, _rest: Sequence[_Told]) -> CompiledRule:
         """Look up what becomes of the packet."""
+        if self._scope.hides(statement.map):
+            return self._unseen(statement.key, statement.map, tests)
 
         def make(way: Way, element: Element, line: int) -> CompiledRule:
             found = element.data if isinstance(element.data, Verdict) else Verdict("continue")
@@ -148,6 +150,8 @@ class _Making:
         mapped = address if isinstance(address, MapLookup) else port if isinstance(port, MapLookup) else None
         if mapped is None:
             return self._made(tests, nat_action(statement, address, port, self._scope))
+        if self._scope.hides(mapped.map):
+            return self._unseen(mapped.key, mapped.map, tests)
 
         def make(way: Way, element: Element, line: int) -> CompiledRule:
             data = element.data if not isinstance(element.data, Verdict) else None
@@ -162,6 +166,12 @@ class _Making:
         if not isinstance(statement.value, MapLookup):
             return None
         then = self._then(rest)
+        found = statement.value.map
+        if self._scope.hides(found):
+            asked = in_unseen(statement.value.key, found.name, self._scope)
+            does = done(statement._replace(value=Concatenation(())), self._scope)
+            part = self._made((*asked, *does.tests), does.action or _ASKING, then)
+            return self._made(tests, _ASKING, FewParts([part]))
 
         def make(way: Way, element: Element, line: int) -> CompiledRule:
             does = done(statement._replace(value=_data(element)), self._scope)
@@ -169,6 +179,12 @@ class _Making:
             return self._made((*way, *does.tests), does.action or _ASKING, then, place)
 
         return self._looked_up(statement.value, tests, make)
+
+    def _unseen(self, key: Expression, found: SetReference, tests: Way) -> CompiledRule:
+        """Return a rule that does what stands in a map whose elements are not shown."""
+        asked = in_unseen(key, found.name, self._scope)
+        part = self._made(asked, Action(UNSEEN, f"map {found.name}"))
+        return self._made(tests, _ASKING, FewParts([part]))
 
     def _looked_up(
         self, mapped: MapLookup, tests: Way, make: Callable[[Way, Element, int], CompiledRule]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.nft.expressions import AnonymousSet, Element, SetReference
+from iptviz.nft.model import CHANGING
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeGuard
 
     from iptviz.nft.model import SetOrMap, Table
-
-DYNAMIC = {"dynamic", "timeout"}
 
 
 class Scope(NamedTuple):
@@ -35,20 +35,22 @@ class Scope(NamedTuple):
         return self.table.sets.get(found.name) if isinstance(found, SetReference) else None
 
     def elements(self, found: SetReference | AnonymousSet) -> tuple[Element, ...] | None:
-        """Return the elements of a set or map; None where it is not there."""
+        """Return the elements of a set or map; None where these are not shown."""
         if isinstance(found, AnonymousSet):
             return found.elements
-        named = self.named(found)
-        return None if named is None else named.elements
+        return None if self.hides(found) else self.table.sets[found.name].elements
 
     def lines(self, found: SetReference | AnonymousSet) -> tuple[tuple[int, Element], ...] | None:
         """Return the same with the line of each, 0 for that of the rule that it stands in."""
         if isinstance(found, AnonymousSet):
             return tuple((0, element) for element in found.elements)
-        named = self.named(found)
-        return None if named is None else named.lines
+        return None if self.hides(found) else self.table.sets[found.name].lines
+
+    def hides(self, found: SetReference | AnonymousSet) -> TypeGuard[SetReference]:
+        """Whether it is not shown what a set or map holds."""
+        return isinstance(found, SetReference) and self.table.hides(found.name)
 
     def changes(self, found: SetReference | AnonymousSet) -> bool:
         """Whether rules may put something into a set."""
         named = self.named(found)
-        return named is not None and not DYNAMIC.isdisjoint(named.head.flags)
+        return named is not None and not CHANGING.isdisjoint(named.head.flags)
