@@ -184,7 +184,7 @@ def test_what_takes_a_dump_cannot_be_asked_of_a_listing() -> None:
 def test_a_page_takes_a_listing_of_kube_proxys(tmp_path: Path) -> None:
     page = tmp_path / "check.html"
     done = run(WHOLE, "-o", str(page))
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (1, "")
     assert "Not visible in a listing of nft" in page.read_text()
     other = tmp_path / "ruleset.nft"
     other.write_text("table inet mine {\n\tchain c {\n\t\taccept\n\t}\n}\n")

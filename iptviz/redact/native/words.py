@@ -38,7 +38,8 @@ _BEHIND = re.compile(r"(?<=:)[\d-]+$")
 _RAW = re.compile(r"nh/(\d{1,5})/(\d{1,5})")
 _WHOLE_ADDRESS = {("96", "32"), ("128", "32")}
 _HEX_OR_DIGITS = re.compile(r"0[xX][0-9a-fA-F]+|[0-9]+", re.ASCII)
-HEX_RANGE = re.compile(r"0[xX]([0-9a-fA-F]{5,8})-0[xX]([0-9a-fA-F]{5,8})")
+HEX_RANGE = re.compile(r"0[xX]([0-9a-fA-F]{7,8})-0[xX]([0-9a-fA-F]{7,8})")
+_WHOLE = len("0x1000000")
 _SOURCE_ADDRESS = "nh/96/32"
 _LEAST = 1 << 16
 """Lower numbers are no addresses that anybody has."""
@@ -181,9 +182,14 @@ class NativeWords:
         if number < _LEAST:
             return word
         bits = min(int(found[2]), 128)
-        if found.groups() in _WHOLE_ADDRESS and number >> 32 == 0:
+        if found.groups() in _WHOLE_ADDRESS and number >> 32 == 0 and _is_whole(word):
             return _hex(self.secrets.addresses.of(dotted(f"{number:x}")))
         return hex(self.secrets.number(f"bits {bits}", word, 0, (1 << bits) - 1))
+
+
+def _is_whole(word: str) -> bool:
+    """Whether a number has as many digits as an address from 1.0.0.0 on: one that was cut tells its network."""
+    return word[:2] not in {"0x", "0X"} or len(word) >= _WHOLE
 
 
 def dotted(text: str) -> str:
