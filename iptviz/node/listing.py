@@ -155,7 +155,9 @@ class NftListing:
         found = Ruleset(self.ruleset.form, self.ruleset.version)
         found.tables = {key: table for key, table in self.ruleset.tables.items() if _is_own(table)}
         found.remarks, found.notes = self.ruleset.remarks, self.ruleset.notes
-        return NftListing(found, self.source, self.family, self.chains_elsewhere)
+        kept = NftListing(found, self.source, self.family, self.chains_elsewhere, self.gaps)
+        kept.is_one_text, kept.passed_over = self.is_one_text, self.passed_over
+        return kept
 
     @property
     def unasked(self) -> tuple[str, ...]:
