@@ -117,8 +117,9 @@ _LINE = r"line \d+"
 _DIFFERS = "@?[a-z0-9,]+(?: [a-z0-9-]+)? != [a-z0-9-]+"
 _SETTING = r"net\.[a-z0-9]+\.[^\s=]+"
 _TABLE = "(?:raw|mangle|nat|filter|security)"
-_UNSEEN = f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables"
-"|nft tables not listed)"
+_UNSEEN = (
+    f"(?:(?:legacy |nf_tables )?{_TABLE}|nft (?:ip6?|inet) table-[a-z]+|legacy tables|nft tables not listed)"
+)
 _CHAIN = (
     "(?:(?:ip6? )?(?:raw|mangle|nat|filter|security) [A-Z]+"
     "|(?:ip6? kube-proxy|(?:ip6?|inet) table-[a-z]+) (?:filter|nat)-[a-z-]+)"
