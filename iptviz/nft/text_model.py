@@ -28,14 +28,24 @@ _HANDLE = re.compile(r"\s*#\s*handle\s+(\d{1,19})\s*\Z")
 _OF_CHAIN = re.compile(r"(?:type[ \t]|policy[ \t]|flags[ \t]|devices[ \t]*=|comment[ \t])")
 # Rules as nft prints them, in a line each: all that opens in one closes there.
 _BEGUN = r"\t\t(?!(?:type|policy|flags|comment)[ \t]|devices)[^\s;#\"{}\\]"
-_PLAIN = r"[^\n;#\"{}\\]"
+_PLAIN = r"[^\n;#\"{}\\]*+"
+_IN_BRACES = rf"\{{{_PLAIN}\}}"
+_AT_ONCE = "{1,64}"  # since each is remembered while it is matched
 # Nothing is quoted or commented on in them.
-_PLAIN_RULES = re.compile(rf"(?:{_BEGUN}{_PLAIN}*+(?:\{{{_PLAIN}*+\}}{_PLAIN}*+)*+\n)*+")
+_PLAIN_RULES = re.compile(rf"(?:{_BEGUN}{_PLAIN}(?:{_IN_BRACES}{_PLAIN}){{0,64}}\n){_AT_ONCE}")
 # They may have comments, and handles.
 _PRINTED_RULES = re.compile(
-    rf"(?:{_BEGUN}(?:{_PLAIN}++|\{{{_PLAIN}*+\}}|\"[^\n\"\\]*+\")*+(?:# handle \d++)?\n)*+"
+    rf"(?:{_BEGUN}{_PLAIN}(?:(?:{_IN_BRACES}|\"[^\n\"\\]*+\"){_PLAIN}){{0,64}}(?:# handle \d++)?\n){_AT_ONCE}"
 )
 _ELEMENTS = re.compile(r"(?:\A|[\s;])elements\s*=\s*\{")
+
+
+def _is_all(those: re.Pattern[str], text: str, span: Span) -> bool:
+    """Whether a span of a text is nothing but such rules or elements."""
+    place, end = span
+    while place < end and (found := those.match(text, place, end)):
+        place = found.end()
+    return place == end
 
 
 class Pieces:
@@ -119,7 +129,7 @@ class ChainPieces(Pieces):
     def _count(self, span: Span) -> int:
         """Count the rules of a block: of one as nft prints it, each stands in its line."""
         text = self.source.text
-        if _PLAIN_RULES.fullmatch(text, *span):
+        if _is_all(_PLAIN_RULES, text, span):
             return text.count("\n", *span)
         stated = (text[start:end].strip() for start, end in statements_in(text, *span))
         return sum(bool(one) and one[0] != "#" and not _OF_CHAIN.match(one) for one in stated)
@@ -130,8 +140,8 @@ class ChainPieces(Pieces):
         if self._start < 0 or self._others:
             return None if self._others else ""
         text = self.source.text
-        found = _PRINTED_RULES.fullmatch(text, self._start, self._end)
-        return None if found is None else text[self._start : self._end]
+        stands_so = _is_all(_PRINTED_RULES, text, (self._start, self._end))
+        return text[self._start : self._end] if stands_so else None
 
     def may_say(self, word: str) -> bool:
         """Whether a word may stand in a rule."""
@@ -200,7 +210,7 @@ class SetPieces(Pieces):
     def is_of_hosts(self) -> bool:
         """Whether its elements are addresses of IPv4 alone: see `SetOrMap`."""
         text = self.source.text
-        return all(_HOSTS.fullmatch(text, *span) for span in self._regions())
+        return all(_is_all(_HOSTS, text, span) for span in self._regions())
 
     def elements(self, found: SetOrMap, word: str) -> Iterator[tuple[int, Element]]:
         """Yield elements with their lines: those in whose text a word stands."""
@@ -225,7 +235,7 @@ class SetPieces(Pieces):
 
 
 _BYTE = "(?:[1-9]?[0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])"
-_HOSTS = re.compile(rf"(?:\s*+{_BYTE}(?:\.{_BYTE}){{3}}\s*+(?:,|\Z))*+\s*+", re.ASCII)
+_HOSTS = re.compile(rf"(?:\s*+{_BYTE}(?:\.{_BYTE}){{3}}\s*+(?:,|\Z)){_AT_ONCE}|\s++\Z", re.ASCII)
 _COMMENT = re.compile(r'("[^"\n]*"?)|#[^\n]*')
 
 

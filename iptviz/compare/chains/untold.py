@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from iptviz.compare.chains.pairing import Likening
 from iptviz.dump.cut import cut_rules
 from iptviz.intake.plain import DumpForm
+from iptviz.listing.words import QUOTED
 from iptviz.rules.iptables import rule_table
 from iptviz.xtables.address import parse_network
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _INTERFACE = re.compile(r"(?: !)? -[io] (?:\"[^\"]*+\"|\S++)")
 _ADDRESS = re.compile(r" -[sd] (\S++)")
-_COMMENT = re.compile(r" -m comment --comment (?:\"(?:[^\"\\\\]|\\\\.)*+\"|\S++)")
+_COMMENT = re.compile(rf" -m comment --comment (?:{QUOTED}|\S++)")
 _NOTHING_ASKED = re.compile(r" -m (?:tcp|udp|sctp)(?= -[jgm] |$)")
 """A match that nft does not list, since it asks no more than the protocol."""
 _WORDS = " -m listing --text "
