@@ -36,9 +36,16 @@ _PLATFORM = ("--platform", "manylinux2014_x86_64", "--implementation", "cp", "--
 _UNUSED = {
     "*/tests/*", "typer/cli.py", "typer/testing.py", "typer/_click/_winconsole.py", "rich/__main__.py",
     "rich/_inspect.py", "rich/_win*", "rich/layout.py", "rich/logging.py", "rich/markdown.py", "rich/prompt.py",
-    "rich/syntax.py", "rich/traceback.py", "rich/tree.py", "jinja2/sandbox.py",
+    "rich/syntax.py", "rich/traceback.py", "rich/tree.py", "jinja2/sandbox.py", "jinja2/nativetypes.py",
+    "jinja2/meta.py", "jinja2/ext.py", "rich/_unicode_data/unicode?-*", "rich/_unicode_data/unicode1[0-6]-*",
 }  # fmt: skip
 """What of the libraries no command imports: it is for other systems and other purposes, or for their tests."""
+
+_SHORTENED = {
+    "rich/_emoji_codes.py": b"EMOJI = {}\n",
+    "rich/_unicode_data/_versions.py": b'VERSIONS = ("17.0.0",)\n',
+}
+"""What of them is imported and hardly asked: names of pictures, and how wide characters were in older Unicode."""
 
 _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE")
 
@@ -198,7 +205,7 @@ def _unpack(wheel: Path, folder: Path) -> None:
             place = PurePosixPath(name)
             if place.suffix == ".py":
                 if not any(fnmatchcase(name, one) for one in _UNUSED):
-                    _write(folder / place, archive.read(name))
+                    _write(folder / place, _SHORTENED.get(name) or archive.read(name))
             elif place.name.startswith(_LICENCES) and not name.endswith("/"):
                 _write(licences / place.name, archive.read(name))
 
