@@ -67,8 +67,9 @@ class Places(NamedTuple):
 
 
 def spread(least: Fraction, most: Fraction) -> str:
-    """Return the shares between two in words."""
-    return percent(least) if least == most else f"{percent(least)} to {percent(most)}"
+    """Return the shares between two in words, as one where they read alike."""
+    first, last = percent(least), percent(most)
+    return first if first == last else f"{first} to {last}"
 
 
 def check(node: Examined | ExaminedTable) -> Iterator[Finding]:

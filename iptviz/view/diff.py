@@ -61,6 +61,8 @@ def _answer(result: DiffResult) -> Fact:
     """Return what differs in short; where nothing does, what was compared, never that all is equal."""
     if not result.differs and not any(pair.chains or any(pair.counts) for pair in result.pairs):
         return Fact("Not compared", "neither side has such services", "", "verdict")
+    if not result.differs and not compared_text(result):
+        return Fact("Not compared", "nothing that both sides show", "", "verdict")
     if not result.differs:
         return Fact(SAME, f"in what was compared: {compared_text(result)}", "good", "verdict")
     worse = any(is_worse(port) for pair in result.pairs if pair.ports for port in pair.ports.changed)
@@ -134,7 +136,7 @@ def _rules_clause(changes: Sequence[ChainChange]) -> str:
 
 
 def compared_text(result: DiffResult) -> str:
-    """Return what was looked at on both sides."""
+    """Return what was looked at on both sides; nothing where that is nothing."""
     ports = sum(pair.ports.compared for pair in result.pairs if pair.ports)
     parts = [counted(ports, "service port")] if any(pair.ports is not None for pair in result.pairs) else []
     if any(pair.chains is not None for pair in result.pairs):
@@ -142,7 +144,7 @@ def compared_text(result: DiffResult) -> str:
         parts.append(counted(tables, "table"))
     if any(pair.findings_compared for pair in result.pairs):
         parts.append("findings of check")
-    return ", ".join(parts) or "nothing"
+    return ", ".join(parts)
 
 
 def _compared_tables(pair: PairDiff) -> set[str]:

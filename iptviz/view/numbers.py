@@ -21,8 +21,9 @@ def percent(share: Fraction) -> str:
 
 
 def bounds(least: Fraction, most: Fraction) -> str:
-    """Return a share of which the least and the greatest are known, as `25.00 % to 50.00 %`; as one if it is."""
-    return percent(least) if least == most else f"{percent(least)} to {percent(most)}"
+    """Return the least and the greatest of a share, as `25.00 % to 50.00 %`; as one if they read alike."""
+    first, last = percent(least), percent(most)
+    return first if first == last else f"{first} to {last}"
 
 
 def visits(count: Fraction) -> str:

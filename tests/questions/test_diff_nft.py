@@ -333,6 +333,15 @@ def test_of_a_listing_that_is_cut_off_nothing_is_said_to_have_gone(old: str, tmp
         differing(tmp_path, whole, text[: text.index("map service-nodeports")])
 
 
+def test_where_nothing_is_compared_no_difference_is_no_answer(tmp_path: Path) -> None:
+    text = nft(WEB, CART)
+    (tmp_path / "old").write_text(dump(WEB, CART))
+    (tmp_path / "new").write_text(text[: text.index("chain services")])
+    told = run("diff", str(tmp_path / "old"), str(tmp_path / "new")).stdout
+    assert told.startswith("Not compared  nothing that both sides show\n")
+    assert "No difference" not in told
+
+
 def test_a_part_of_a_listing_says_nothing_of_what_it_lacks(tmp_path: Path) -> None:
     """Of the table alone nobody knows what iptables has on that node: a DROP that only the dump shows is no change."""
     head, _, tail = dump(WEB).partition("*filter")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from iptviz.view.numbers import chance, counted, percent, seconds
+from iptviz.view.numbers import bounds, chance, counted, percent, seconds
 
 TINY = Fraction(1, 2**31)
 SHARES = st.fractions(min_value=0, max_value=1)
@@ -47,6 +47,18 @@ def test_a_share_has_two_decimals_rounded_half_up(share: Fraction, text: str) ->
 )
 def test_the_ends_are_told_apart_from_what_is_close_to_them(share: Fraction, text: str) -> None:
     assert percent(share) == text
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "text"),
+    [
+        (Fraction(1, 4), Fraction(1, 2), "25.00 % to 50.00 %"),
+        (Fraction(1, 3), Fraction(1, 3), "33.33 %"),
+        (Fraction(333_333_333, 10**9), Fraction(333_333_334, 10**9), "33.33 %"),
+    ],
+)
+def test_two_shares_that_read_alike_are_one(least: Fraction, most: Fraction, text: str) -> None:
+    assert bounds(least, most) == text
 
 
 @given(SHARES)
