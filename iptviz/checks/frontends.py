@@ -36,7 +36,9 @@ def check(node: Examined) -> Iterator[Finding]:
     external = [
         (port, answer.frontend)
         for port, answer in answers
-        if answer.frontend.kind == "external-ip" and answer.frontend.rule.table.name == "nat"
+        if answer.frontend.kind == "external-ip"
+        and answer.frontend.rule.table.name == "nat"
+        and not answer.kind_untold
     ]
     own = [pair for pair in external if node.evidence.host.is_local(_address(pair[1]))]
     for state, in_use in (("in use", True), ("", False)):

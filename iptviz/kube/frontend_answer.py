@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, cast
 from iptviz.engine.chance import NEVER
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.kube.broken_endpoints import is_flawed
-from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.endpoint_form import EndpointForm
 from iptviz.kube.families import (
     CLUSTER_CHAIN,
@@ -22,6 +21,7 @@ from iptviz.kube.frontends import (
     CLIENT_CONDITIONS,
     is_loopback,
     port_of,
+    tells_no_kind,
     value_of,
 )
 from iptviz.kube.outcome import lacking_share
@@ -153,6 +153,7 @@ class FrontendAnswers:
             plain=True,
             by_policy=differs,
             rounded=not balancing.exact,
+            kind_untold=tells_no_kind(frontend),
         )
 
     def _others_differ(self, onward: External, balancing: Balancing, frontend: Frontend) -> bool:
@@ -208,7 +209,6 @@ def followed(rules: DispatchingRules, frontend: Frontend) -> FrontendAnswer:
 def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
     """Return the engine's answer in few words; `complete` says whether the dump lacks nothing."""
     usual = trace.usual
-    refused = read_comment(usual.verdict.rule.comment) if usual.verdict else None
     missing = [*(hop.chain for hop in usual.empty_chains), *trace.broken.missing.values()]
     if not missing and usual.leftover and not usual.verdict and trace.chain:
         missing = [f"rules of {trace.chain}"]
@@ -228,7 +228,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         verdict=usual.verdict,
         affinity=trace.affinity_seconds,
         masquerade=tuple(mark.needs for mark in usual.masquerade),
-        local_only=(refused is not None and refused.form is NO_LOCAL_ENDPOINTS)
+        local_only=(usual.verdict is not None and usual.verdict.lacks_local)
         or any(hop.startswith(LOCAL_CHAINS) for hop in hops),
         unseen=() if complete else tuple(dict.fromkeys(missing)),
         depends=differs or bool(trace.broken.loops or trace.broken.missing),
@@ -243,6 +243,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         unshared=any(outcome.unshared for outcome in trace.outcomes),
         unread=differs and any(need.condition.kind == QUOTED for one in trace.outcomes for need in one.when),
         rounded=trace.rounded,
+        kind_untold=tells_no_kind(trace.frontend),
     )
 
 

@@ -142,6 +142,14 @@ class Frontend(NamedTuple):
         return service_of_comment(self.rule.comment) or NAMELESS
 
 
+def tells_no_kind(frontend: Frontend) -> bool:
+    """Whether rules of iptables mode do not tell an external IP from a load balancer's: their comments do."""
+    if frontend.kind != "external-ip":
+        return False
+    comment = read_comment(frontend.rule.comment)
+    return comment is None or not comment.form.frontend
+
+
 def frontend_of(rule: Rule) -> Frontend | None:
     """Return the frontend that `rule` dispatches or refuses, or None for any other rule."""
     return frontend_as_read(rule, plain_rule(rule))

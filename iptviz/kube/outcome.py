@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from iptviz.engine.chance import NEVER, times, total
 from iptviz.engine.condition import Assumption
 from iptviz.engine.matching import rule_truth, settled
+from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import DISPATCHERS, ENDPOINT_CHAIN, MARK_DROP, MARK_MASQUERADE, SOURCE_RANGES
 from iptviz.records import NamedTuple
 from iptviz.rules.form import RETURN, Place, Rewriting, is_unreadable
@@ -79,6 +80,20 @@ class Verdict(NamedTuple):
     rule: Place
     marked: MarkedDrop | None = None
     answer: str | None = None
+
+    @property
+    def lacks_local(self) -> bool:
+        """Whether kube-proxy's rule refuses since none of the endpoints is on this node.
+
+        Its comment says so. Where there is none, as in listings of older nft: filter drops for this reason alone,
+        and rejects what has no endpoint at all (pkg/proxy/iptables/proxier.go, from 1.4 to 1.36).
+        """
+        rule = self.rule
+        comment = read_comment(rule.comment)
+        if comment is not None or rule.comment:
+            return comment is not None and comment.form is NO_LOCAL_ENDPOINTS
+        in_filter = rule.table.name == "filter" and rule.chain in DISPATCHERS["filter"]
+        return self.kind == "DROP" and in_filter
 
 
 class Hop(NamedTuple):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
 from iptviz.engine.effects import UNKNOWN
-from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.kube.families import POSTROUTING, PROXY_TABLES, SOURCE_RANGES
 from iptviz.kube.refusals import is_own_refusal
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
@@ -428,6 +427,4 @@ def _not_rewritten(answer: FrontendAnswer, outcome: str, by: Decider | None) -> 
         return Cause("no local endpoints" if answer.local_only else "no endpoints", outcome, told)
     if (outcome, by.table, by.chain) != (answer.verdict.kind, refusing.table.name, refusing.chain):
         return _ended(outcome, by)
-    comment = read_comment(refusing.comment)
-    is_local = comment is not None and comment.form is NO_LOCAL_ENDPOINTS
-    return Cause("no local endpoints" if is_local else "no endpoints", outcome, by)
+    return Cause("no local endpoints" if answer.verdict.lacks_local else "no endpoints", outcome, by)

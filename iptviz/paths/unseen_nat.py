@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from iptviz.engine.chance import CERTAIN, NEVER
 from iptviz.engine.effects import UNKNOWN
-from iptviz.kube.comments import NO_LOCAL_ENDPOINTS, read_comment
 from iptviz.paths.model import ACCEPT, LOCAL
 
 if TYPE_CHECKING:
@@ -26,8 +25,7 @@ def with_unseen_nat(paths: FrontendPaths, frontend: Frontend, verdict: Verdict |
 
     What filter refuses is refused, but for pods and this node where it says that no endpoint is local.
     """
-    comment = read_comment(verdict.rule.comment) if verdict else None
-    is_local = comment is not None and comment.form is NO_LOCAL_ENDPOINTS and frontend.kind != "cluster-ip"
+    is_local = verdict is not None and verdict.lacks_local and frontend.kind != "cluster-ip"
     anywhere = _SENT_ANYWHERE if is_local else frozenset()
     return paths._replace(entries=tuple(part for entry in paths.entries for part in _parted(entry, anywhere)))
 

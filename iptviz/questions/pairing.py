@@ -248,7 +248,13 @@ def findings_hidden(nodes: tuple[Snapshot, Snapshot], old: Dump, new: Dump) -> t
 
 def _hides_from_checks(node: Snapshot, dump: Dump, other: Dump) -> bool:
     shown = {name for name, table in other.tables.items() if table.rule_count}
-    return not dump.complete or not shown.isdisjoint(node.unseen_tables(dump))
+    return not dump.complete or _lacks_comments(dump) or not shown.isdisjoint(node.unseen_tables(dump))
+
+
+def _lacks_comments(dump: Dump) -> bool:
+    """Whether nft listed it without comments, as some releases do: by them checks tell frontends apart."""
+    of_nft = (dump.tool or "").startswith("nft ")
+    return of_nft and not any(next(table.rules_with(" --comment "), None) for table in dump.tables.values())
 
 
 def services_in(pair: Pair) -> Iterator[Item]:

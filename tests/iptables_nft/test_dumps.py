@@ -75,6 +75,23 @@ def test_check_finds_the_same_in_a_listing_and_the_other_mode() -> None:
     assert found[0] == found[1] | {"both-modes"}
 
 
+def test_what_a_listing_without_comments_cannot_tell_is_no_difference(tmp_path: Path) -> None:
+    """nft 1.0.6 prints none of iptables' comments: external IPs and those of load balancers look alike."""
+    (tmp_path / "old").write_bytes(SAVED)
+    (tmp_path / "new").write_bytes(OF_IPTABLES)
+    done = run("diff", str(tmp_path / "old"), str(tmp_path / "new"), "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["differs"], found["services"]["changed"]) == (0, False, [])
+    assert any(text.startswith("kinds of 2 ipv4 frontends") for text in found["not_compared"])
+
+
+def test_who_has_no_local_endpoint_is_told_without_comments() -> None:
+    """Of what has endpoints elsewhere, filter drops; it rejects what has none at all."""
+    found = json.loads(run("check", "--json", stdin=OF_IPTABLES).stdout)["findings"]
+    assert {"local-drop"} == {one["id"] for one in found if one["id"] in {"local-drop", "no-endpoints"}}
+    assert "external-ip-public" not in {one["id"] for one in found}
+
+
 def test_every_rule_stands_at_the_line_of_the_listing() -> None:
     dump = dump_of(LISTED)
     lines = LISTED.decode().split("\n")
