@@ -221,14 +221,14 @@ def _by_name(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) ->
 
 def _named(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> list[Frontend]:
     frontends = frontends_among(dispatching_rules(dump, f"{target.namespace or ''}/{target.name}"))
-    named = [frontend for frontend in frontends if _is_named(frontend, target)]
+    named = [frontend for frontend in frontends if is_named(frontend, target)]
     return named or _by_hash(dump, target, candidates) or _by_chains_alone(dump, target)
 
 
 def _by_chains_alone(dump: Dump, target: NameTarget) -> list[Frontend]:
     """Find the chains of a service to which an excerpt shows no way, or else those of its endpoints."""
-    services = [frontend for frontend in unled(dump, ()) if _is_named(frontend, target)]
-    return services or [frontend for frontend in endpoints_alone(dump) if _is_named(frontend, target)]
+    services = [frontend for frontend in unled(dump, ()) if is_named(frontend, target)]
+    return services or [frontend for frontend in endpoints_alone(dump) if is_named(frontend, target)]
 
 
 def _by_hash(dump: Dump, target: NameTarget, candidates: Sequence[Candidate]) -> list[Frontend]:
@@ -265,7 +265,8 @@ def _ports_meant(listed: str | None, asked: str | None) -> tuple[str, ...]:
     return ("", *COMMON_PORTS) if told is None else (told,)
 
 
-def _is_named(frontend: Frontend, target: NameTarget) -> bool:
+def is_named(frontend: Frontend, target: NameTarget) -> bool:
+    """Whether a frontend is one that a name means: of the service, and at its port where one was given."""
     service = frontend.service
     return (
         service.name == target.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.kube.find import Found
+from iptviz.kube.find import Found, is_named
 from iptviz.kube.frontends import VIRTUAL
 from iptviz.kube.spellings import KINDS
 from iptviz.kube.target import AddressTarget, NameTarget, NodePortTarget, ParsedTarget
@@ -26,9 +26,9 @@ def find(frontends: VirtualFrontends, target: ParsedTarget) -> Found:
     if isinstance(target, NodePortTarget):
         return Found([one for one in frontends.all if _is_at_port(one, target)])
     if isinstance(target, NameTarget):
-        found = [one for one in frontends.all if _is_named(one, target)]
+        found = [one for one in frontends.all if is_named(one, target)]
         if not found and target.namespace in KINDS:  # what kubectl calls services, as in `svc/web`
-            found = [one for one in frontends.all if _is_named(one, target._replace(namespace=None))]
+            found = [one for one in frontends.all if is_named(one, target._replace(namespace=None))]
         return Found(found)
     return Found([])
 
@@ -72,15 +72,3 @@ def _is_at_port(frontend: Frontend, target: NodePortTarget) -> bool:
     """Whether a port of the node may be meant: what is known to be at an address of a service is none."""
     of_node = frontend.kind in {"node-port", VIRTUAL}
     return of_node and frontend.port == target.port and target.protocol in {None, frontend.protocol}
-
-
-def _is_named(frontend: Frontend, target: NameTarget) -> bool:
-    service = frontend.service
-    by_number = target.port is not None
-    return (
-        service.name == target.name
-        and target.namespace in {None, service.namespace}
-        and (by_number or target.port_name in {None, service.port_name})
-        and target.port in {None, frontend.port}
-        and target.protocol in {None, frontend.protocol}
-    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.kube.find import Found
+from iptviz.kube.find import Found, is_named
 from iptviz.kube.frontends import FRONTEND_KINDS, is_loopback
 from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.names import ENDPOINT, is_of_service, read_chain
@@ -75,7 +75,7 @@ class _Finding:
 
     def _named(self, target: NameTarget) -> list[Frontend]:
         text = f"{target.namespace}/{target.name}" if target.namespace else target.name
-        return _by_kind(one for one in self._frontends.with_text(text) if _is_named(one, target))
+        return _by_kind(one for one in self._frontends.with_text(text) if is_named(one, target))
 
     def _by_endpoint(self, target: AddressTarget) -> Found:
         """Find the rules that send connections to an address, and the frontends that lead to them."""
@@ -136,15 +136,3 @@ def _by_kind(frontends: Iterable[Frontend]) -> list[Frontend]:
 def _place(frontend: Frontend) -> tuple[object, ...]:
     network = parse_network(frontend.address) if frontend.address else None
     return network is None, network.value if network else 0, frontend.port or 0
-
-
-def _is_named(frontend: Frontend, target: NameTarget) -> bool:
-    service = frontend.service
-    by_number = target.port is not None
-    return (
-        service.name == target.name
-        and target.namespace in {None, service.namespace}
-        and (by_number or target.port_name in {None, service.port_name})
-        and target.port in {None, frontend.port}
-        and _has(frontend, target.protocol)
-    )
