@@ -147,9 +147,9 @@ class Chains:
         """Return what happens to a packet at a jump that cannot be taken."""
         return self.unknowns.explored(lambda answer: self.diagrams.leaf(self._acted(rule, packet, answer)))
 
-    def end(self, rule: CompiledRule, stop: Stop) -> Ended:  # noqa: ARG002
-        """Return what is to be told of a rule that ends the table."""
-        return Ended(stop.verdict, stop.packet)
+    def end(self, rule: CompiledRule, stop: Stop) -> Ended:
+        """Return what is to be told of a rule that ends the table: who accepts makes no difference."""
+        return Ended(stop.verdict, stop.packet, None if stop.verdict == "ACCEPT" else rule.place)
 
     def _needs(self, needs: Iterable[Assumption]) -> tuple[dict[int, Region], tuple[int, ...]] | None:
         """Return what has to hold: regions of fields, and other diagrams. None where it never does."""

@@ -34,10 +34,15 @@ class Fate(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What becomes of a packet, and its mark in the end, which makes no difference to anybody outside."""
+    """What becomes of a packet, and what makes no difference to anybody outside: its mark, and who decided.
+
+    `by` is the rule or policy that ended its way, or why routing did; of what is accepted, whether a policy let
+    it on.
+    """
 
     fate: Fate
     mark: Mark
+    by: object
 
 
 def fate_of(verdict: str, packet: Packet) -> Fate:
@@ -53,23 +58,22 @@ class Policy(NamedTuple):
     layer: int
 
 
-NOT_FOLLOWED = Seen(Fate("", "", None, None), UNKNOWN_MARK)
+NOT_FOLLOWED = Seen(Fate("", "", None, None), UNKNOWN_MARK, None)
 """What a leaf says of a packet that cannot be followed: tables that no dump shows may do anything to it."""
-
-
-def _seen(verdict: str, packet: Packet) -> Seen:
-    return Seen(fate_of(verdict, packet), packet.mark)
 
 
 class Journey:
     """The ways of packets through the stages of a node, as far as they hang on what is not known."""
+
+    _tells_policies = True
+    """Whether ways that a policy let on are told apart from those that none did."""
 
     def __init__(self, hooks: Hooks, unknowns: Unknowns) -> None:
         self.hooks = hooks
         self.unknowns = unknowns
         self.broken = BrokenJumps({}, {}, {})
         self._chains: dict[tuple[int, Stage], Chains] = {}
-        self._made: dict[tuple[int, Packet], int] = {}
+        self._made: dict[tuple[int, Packet, bool], int] = {}
 
     def diagram(self, packet: Packet, hook: str) -> int:
         """Return all that may happen to `packet`: the leaves say what is `Seen` of it, or `NOT_FOLLOWED`."""
@@ -80,36 +84,45 @@ class Journey:
         self._made.clear()
         return self._from(0, packet, turns)
 
-    def arrived(self, packet: Packet, by: object) -> Hashable:  # noqa: ARG002
-        """Return what a leaf says of a packet at the end of the turns; `by` let it through the last."""
-        return _seen("ACCEPT", packet)
+    def arrived(self, packet: Packet, by: object, *, policies: bool) -> Hashable:  # noqa: ARG002
+        """Return what a leaf says of a packet at the end of the turns.
 
-    def ended(self, verdict: str, packet: Packet, by: object) -> Hashable:  # noqa: ARG002
+        `by` let it through the last; `policies`: some policy let it on.
+        """
+        return Seen(fate_of("ACCEPT", packet), packet.mark, policies)
+
+    def ended(self, verdict: str, packet: Packet, by: object) -> Hashable:
         """Return what a leaf says of a packet that goes no further: `by` says by which rule or policy."""
-        return _seen(verdict, packet)
+        return Seen(fate_of(verdict, packet), packet.mark, by)
 
     def chains(self, layer: int, stage: Stage) -> Chains:
         """Return the chains of a table that are entered by a stage."""
         table = self.hooks.rules[layer].tables[stage.table]
         return Chains(self.unknowns, table, stage.point, self.hooks.host, self.broken)
 
-    def _from(self, place: int, packet: Packet, turns: Sequence[Turn], by: object = None) -> int:
+    def _from(
+        self, place: int, packet: Packet, turns: Sequence[Turn], by: object = None, *, policies: bool = False
+    ) -> int:
         """Return what becomes of a packet at the turn at `place`; `by` let it through the one before."""
         while place < len(turns) and turns[place].stage.route and packet.route != turns[place].stage.route:
             place += 1
         if place == len(turns):
-            return self.unknowns.diagrams.leaf(self.arrived(packet, by))
-        made = self._made.get((place, packet))
+            return self.unknowns.diagrams.leaf(self.arrived(packet, by, policies=policies))
+        made = self._made.get((place, packet, policies))
         if made is None:
-            made = self.unknowns.explored(lambda answer: self._after(place, packet, turns, answer))
-            self._made[place, packet] = made
+            made = self.unknowns.explored(
+                lambda answer: self._after(place, packet, turns, answer, policies=policies)
+            )
+            self._made[place, packet, policies] = made
         return made
 
-    def _after(self, place: int, packet: Packet, turns: Sequence[Turn], answer: Answer) -> int:
+    def _after(
+        self, place: int, packet: Packet, turns: Sequence[Turn], answer: Answer, *, policies: bool
+    ) -> int:
         diagrams = self.unknowns.diagrams
         move = self.hooks.move(turns[place], packet, answer)
         if isinstance(move, On):
-            return self._from(place + 1, move.packet, turns)
+            return self._from(place + 1, move.packet, turns, policies=policies)
         if isinstance(move, Lost):
             return diagrams.leaf(self.ended("DROP", move.packet, move.why))
         if isinstance(move, Unseen):
@@ -127,7 +140,8 @@ class Journey:
                 verdict = UNKNOWN if table.lacks_end(stage.chain) else policy or "ACCEPT"
                 by = Policy(stage.table, stage.chain, move.layer) if shown else None
             if verdict == "ACCEPT":
-                return self._from(place + 1, says.packet, turns, by)
+                then = policies or (self._tells_policies and isinstance(by, Policy))
+                return self._from(place + 1, says.packet, turns, by, policies=then)
             return diagrams.leaf(self.ended(verdict, says.packet, by))
 
         return diagrams.replaced(self._chains_of(move.layer, stage).run(stage.chain, move.packet), decided)

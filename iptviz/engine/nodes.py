@@ -272,7 +272,10 @@ class Nodes:
             if touches(region, first, after):
                 stretches.setdefault(way, []).append((first, after))
         for way, ranges in stretches.items():
-            yield way, frozenset(known.items()) | {(node.rank, common(region, region_of(ranges)))}
+            if keep:
+                yield way, frozenset(known.items()) | {(node.rank, common(region, region_of(ranges)))}
+            else:
+                yield way, answered
 
     def fields(self, number: int) -> dict[int, int]:
         """Return the ranks of the fields that are asked, with the number of nodes that ask each."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.engine.answers import Anybody
-from iptviz.engine.cases import Case, cases_of
+from iptviz.engine.cases import Case, cases_of, regions_of
 from iptviz.engine.chance import total
 from iptviz.engine.effects import UndecidedError
 from iptviz.engine.journey import NOT_FOLLOWED, Fate, Journey, Seen, fate_of
 from iptviz.engine.marks import UNKNOWN_MARK
+from iptviz.engine.nodes import TooLargeError
 from iptviz.engine.passing import passed
+from iptviz.engine.regions import common, holds_value
 from iptviz.engine.witness import Witness
+from iptviz.engine.words import told
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from fractions import Fraction
 
     from iptviz.engine.answers import Answers
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
     from iptviz.engine.marks import Mark
     from iptviz.engine.packet import Packet
     from iptviz.engine.path import Path
+    from iptviz.engine.regions import Region
+    from iptviz.engine.unknowns import Unknowns
     from iptviz.engine.walk import End, Reaching
     from iptviz.rules.form import Place
 
@@ -40,7 +45,8 @@ class Outcome(NamedTuple):
     `route` is where an accepted packet is: `INPUT` (delivered to this node), `FORWARD`, `OUTPUT`, or empty
     where it got no further. `packet` is the packet in the end, with `dnat`, `snat` and `mark` as rewritten; the
     mark is unknown where it differs between packets that fare alike. `path` is the way of one of them, which
-    `client` tells from others of its case. `at_most` is the greatest share where questions were left open, of
+    `client` tells from others of its case. `certain`: all of the case are decided alike, by `by` or by a policy;
+    else that is so of this client alone. `at_most` is the greatest share where questions were left open, of
     which `share` is then the least; else None.
     """
 
@@ -54,6 +60,7 @@ class Outcome(NamedTuple):
     first: When = ()
     at_most: Fraction | None = None
     client: When = ()
+    certain: bool = True
 
     @property
     def most(self) -> Fraction:
@@ -100,30 +107,78 @@ def _by_cases(journey: Journey, packet: Packet, hook: str) -> Iterator[Told]:
     whole = journey.diagram(packet, hook)
     fates = diagrams.replaced(whole, lambda leaf: diagrams.leaf(diagrams.says(leaf).fate))
     cases = cases_of(unknowns, unknowns.narrowed(diagrams.flattened(fates)))
-    marks = _marks(diagrams, whole, cases)
-    for case in cases:
+    reached = [_reached(diagrams, whole, case) for case in cases]
+    marks = _marks(cases, reached)
+    for case, seen in zip(cases, reached, strict=True):
         law: Law = case.says
         if all(fate != NOT_FOLLOWED.fate for fate, _, _ in law.parts):
             witness = Witness(unknowns, case.regions)
             ends = passed(journey, packet, hook, witness)
             outcomes = _bounded(_outcomes(case, ends), law, case, packet)
-            client = tuple(witness.client())
-            told = [_with_mark(outcome, marks[law])._replace(client=client) for outcome in outcomes]
-            yield Told(told, witness)
+            several = _decided_by_several(seen)
+            apart = _told_from_others(unknowns, whole, case, witness) if several else ()
+            client = tuple(dict.fromkeys((*witness.client(), *apart)))
+            marked = [_with_mark(outcome, marks[law])._replace(client=client) for outcome in outcomes]
+            yield Told([_with_doubt(outcome, several) for outcome in marked], witness)
 
 
-def _marks(diagrams: Diagrams, whole: int, cases: Sequence[Case]) -> dict[Law, dict[Fate, set[Mark]]]:
+def _reached(diagrams: Diagrams, whole: int, case: Case) -> list[Seen]:
+    """Return what may become of packets of a case."""
+    return [diagrams.says(leaf) for leaf in diagrams.leaves_within(whole, case.regions)]
+
+
+def _marks(cases: Sequence[Case], reached: Sequence[Sequence[Seen]]) -> dict[Law, dict[Fate, set[Mark]]]:
     """Return the marks that packets may have in the end, by what becomes of them.
 
     Cases that come to the same are told as one, in words that may be those of each other: see `Case.first`.
     """
     found: dict[Law, dict[Fate, set[Mark]]] = {}
-    for case in cases:
+    for case, those in zip(cases, reached, strict=True):
         marks = found.setdefault(case.says, {})
-        for leaf in diagrams.leaves_within(whole, case.regions):
-            seen: Seen = diagrams.says(leaf)
+        for seen in those:
             marks.setdefault(seen.fate, set()).add(seen.mark)
     return found
+
+
+def _decided_by_several(reached: Sequence[Seen]) -> set[Fate]:
+    """Return the fates that some packets of a case owe to one rule or policy, and others to another."""
+    deciders: dict[Fate, set[object]] = {}
+    for seen in reached:
+        deciders.setdefault(seen.fate, set()).add(seen.by)
+    return {fate for fate, by in deciders.items() if len(by) > 1}
+
+
+def _told_from_others(unknowns: Unknowns, whole: int, case: Case, witness: Witness) -> When:
+    """Return what tells a client from others of its case, to whom the same comes by other rules.
+
+    Where that takes too many words it is left out.
+    """
+    diagrams = unknowns.diagrams
+    own = {diagrams.says(leaf)._replace(mark=UNKNOWN_MARK) for leaf in witness.leaves(whole)}
+    for rank, region in case.regions.items():
+        whole = diagrams.within(whole, rank, region)
+    like = diagrams.replaced(
+        whole, lambda leaf: diagrams.leaf(diagrams.says(leaf)._replace(mark=UNKNOWN_MARK) in own)
+    )
+    try:
+        found = regions_of(unknowns, unknowns.narrowed(diagrams.flattened(like)))
+    except TooLargeError:
+        return ()
+    regions = next((each for each, _ in found if witness.is_of(each)), {})
+    return tuple(need for rank, region in regions.items() for need in _narrower(witness, case, rank, region))
+
+
+def _narrower(witness: Witness, case: Case, rank: int, region: Region) -> When:
+    """Return in which part of its case a client is by one field, of the values in `region`."""
+    of_case = case.regions.get(rank)
+    part = region if of_case is None else common(region, of_case)
+    parts = [] if part == of_case else told(witness.unknowns, rank, part)
+    return next((needs for needs, values in parts if holds_value(values, witness.value(rank))), ())
+
+
+def _with_doubt(outcome: Outcome, several: Collection[Fate]) -> Outcome:
+    """Return an outcome that says whether all of its case are decided alike."""
+    return outcome._replace(certain=fate_of(outcome.verdict, outcome.packet) not in several)
 
 
 def _with_mark(outcome: Outcome, marks: dict[Fate, set[Mark]]) -> Outcome:

@@ -77,6 +77,11 @@ def lies_in(inner: Region, outer: Region) -> bool:
     return common(inner, outer) == inner
 
 
+def holds_value(region: Region, value: Any) -> bool:
+    """Whether a value is in a region."""
+    return any(first <= value and (after is None or value < after) for first, after in region)
+
+
 def _reaches(end: Any, start: Any) -> bool:
     return end is None or start <= end
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from iptviz.engine.chance import NEVER
 from iptviz.engine.fields import FIELD_KINDS
 from iptviz.engine.meanings.truth import RuleTruth
-from iptviz.engine.regions import common, touches
+from iptviz.engine.regions import common, holds_value, touches
 from iptviz.engine.words import named_part
 
 if TYPE_CHECKING:
@@ -83,6 +83,24 @@ class Witness:
                 part = named_part(self.unknowns, rank, region, self.value(rank))
                 if part is not None:
                     yield part
+
+    def leaves(self, number: int) -> Iterator[int]:
+        """Yield the leaves of a diagram to which chance may lead this client, some twice."""
+        diagrams = self.unknowns.diagrams
+        pending = [number]
+        while pending:
+            current = pending.pop()
+            rank = diagrams.asks(current)
+            if diagrams.is_leaf(current):
+                yield current
+            elif rank is None:
+                pending += diagrams.nodes[current].ways
+            else:
+                pending.append(diagrams.at(current, rank, self.value(rank)))
+
+    def is_of(self, regions: Mapping[int, Region]) -> bool:
+        """Whether the values of this client lie in regions of fields, by their ranks."""
+        return all(holds_value(region, self.value(rank)) for rank, region in regions.items())
 
     def _region(self, rank: int) -> Region:
         return self.regions.get(rank) or self.unknowns.known(self.unknowns.fields[rank])

@@ -21,11 +21,11 @@ NOT_TRANSLATED = "NOTRACK: the answer keeps the endpoint's address, which the cl
 class Back(Leg):
     """The way of an answer: nat is not asked again, and gives back what it took."""
 
-    def arrived(self, packet: Packet, by: object) -> Hashable:
+    def arrived(self, packet: Packet, by: object, *, policies: bool) -> Hashable:
         """Return what a leaf says of an answer that has come through."""
         if packet.state == UNTRACKED:
             return Stopped("DROP", packet, NOT_TRANSLATED)
-        return super().arrived(packet, by)
+        return super().arrived(packet, by, policies=policies)
 
 
 def _unknown(packet: Packet, side: str) -> tuple[tuple[str, int], ...]:

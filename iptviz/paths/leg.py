@@ -39,24 +39,23 @@ class Stopped(NamedTuple):
     by: By
 
 
-class _Chains(Chains):
-    """Chains that say which rule ended the table: of those that accept only where that is wanted."""
-
-    accepting = False
+class _Accepting(Chains):
+    """Chains that say also which rule accepted."""
 
     def end(self, rule: CompiledRule, stop: Stop) -> Ended:
-        told = self.accepting or stop.verdict != "ACCEPT"
-        return Ended(stop.verdict, stop.packet, rule.place if told else None)
+        return Ended(stop.verdict, stop.packet, rule.place)
 
 
 class Leg(Journey):
     """Some turns of a way; the leaves say `Through`, `Stopped` or `NOT_FOLLOWED`."""
 
+    _tells_policies = False
+
     def __init__(self, hooks: Hooks, unknowns: Unknowns, *, accepting: bool = False) -> None:
         super().__init__(hooks, unknowns)
         self._accepting = accepting
 
-    def arrived(self, packet: Packet, by: object) -> Hashable:
+    def arrived(self, packet: Packet, by: object, *, policies: bool) -> Hashable:  # noqa: ARG002
         """Return what a leaf says of a packet that has come to the end of the turns."""
         return Through(packet, by if self._accepting else None)  # type: ignore[arg-type]
 
@@ -71,9 +70,8 @@ class Leg(Journey):
     def chains(self, layer: int, stage: Stage) -> Chains:
         """Return the chains of a table that are entered by a stage."""
         table = self.hooks.rules[layer].tables[stage.table]
-        made = _Chains(self.asked_at(stage), table, stage.point, self.hooks.host, self.broken)
-        made.accepting = self._accepting
-        return made
+        kind = _Accepting if self._accepting else Chains
+        return kind(self.asked_at(stage), table, stage.point, self.hooks.host, self.broken)
 
 
 class Onward(Leg):

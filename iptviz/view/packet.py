@@ -315,8 +315,13 @@ def _rule_label(rule: Place) -> str:
 
 
 def _decided_label(outcome: Outcome, steps: list[Step]) -> str:
+    decider = _decider(outcome, steps)
+    return decider if outcome.certain or not decider else f"e.g. {decider}"
+
+
+def _decider(outcome: Outcome, steps: list[Step]) -> str:
     if outcome.by:
-        return f"{'e.g. ' if outcome.client else ''}{_rule_label(outcome.by)}"
+        return _rule_label(outcome.by)
     if steps and steps[-1].kind == ROUTING:
         return "by routing"
     return "by policy" if any(step.kind == POLICY for step in steps) else ""

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.meant import Meant
     from iptviz.questions.packet import PacketResult
-    from iptviz.rules.form import Place
     from iptviz.xtables.address import Network
 
 _STARTS = {"prerouting": "arrives at this node", "output": "locally generated"}
@@ -39,13 +38,12 @@ _ROUTES = {"INPUT": "delivered to this node", "FORWARD": "forwarded", "OUTPUT": 
 class PacketCase(NamedTuple):
     """The outcomes of one of several cases that come to the same; the letter is empty where there is no other.
 
-    `when` is empty where nothing decides. `others` are rules that decide for other packets of the case.
+    `when` is empty where nothing decides.
     """
 
     letter: str
     when: tuple[str, ...]
     outcomes: tuple[Outcome, ...]
-    others: tuple[Place, ...] = ()
 
     @property
     def case(self) -> LetteredCase:
@@ -67,7 +65,6 @@ def packet_cases(outcomes: tuple[Outcome, ...]) -> list[PacketCase]:
             letter_of(number) if len(groups) > 1 else "",
             _conditions(group, granted, last=number == len(groups) - 1),
             tuple(_of_one(group)),
-            _also_deciding(group),
         )
         for number, group in enumerate(groups.values())
     ]
@@ -75,9 +72,11 @@ def packet_cases(outcomes: tuple[Outcome, ...]) -> list[PacketCase]:
 
 def _of_one(group: list[list[Outcome]]) -> Iterator[Outcome]:
     """Yield the outcomes of the case whose ways are told, which of several are those of its own clients."""
+    alike = len({frozenset(outcome.by for outcome in outcomes) for outcomes in group}) == 1
     for outcome in group[0]:
         client = (*outcome.when, *(need for need in outcome.client if need not in outcome.when))
-        yield outcome if len(group) == 1 else outcome._replace(client=client)
+        certain = outcome.certain and alike
+        yield outcome if len(group) == 1 else outcome._replace(client=client, certain=certain)
 
 
 def _seen(outcomes: list[Outcome]) -> object:
@@ -127,14 +126,6 @@ def assumed_of(result: PacketResult) -> tuple[Assumption, ...]:
 def _told_apart(needs: tuple[Assumption, ...], granted: Collection[Assumption]) -> tuple[Assumption, ...]:
     """Return what tells a case from others."""
     return tuple(need for need in needs if need not in granted)
-
-
-def _also_deciding(group: list[list[Outcome]]) -> tuple[Place, ...]:
-    """Return the rules that decide in cases which are not told in full."""
-    told = {outcome.by for outcome in group[0]}
-    return tuple(
-        dict.fromkeys(one.by for outcomes in group[1:] for one in outcomes if one.by and one.by not in told)
-    )
 
 
 def asked_label(packet: Packet) -> str:

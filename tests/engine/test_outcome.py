@@ -139,3 +139,42 @@ def test_one_dnat_target_is_local_or_not() -> None:
     result = answer(rules, dst="10.96.0.10")
     assert {outcome.route for outcome in result.outcomes} == {"INPUT", "FORWARD"}
     assert not any(text.startswith(MIXED) for text in sentences(result.notes))
+
+
+# --- who decides, where the same comes to all --------------------------------------------------------------------
+
+TWO = "filter|-A FORWARD -s 10.0.0.5/32 -j {0}\nfilter|-A FORWARD -s 10.0.0.6/32 -j {0}\n"
+OTHERS = "source not in 10.0.0.5/32,10.0.0.6/32"
+
+
+def deciders(rules: str) -> list[tuple[str, object, str, bool]]:
+    """The verdict of each outcome, the line of the rule that decided, of which clients, and whether of all."""
+    outcomes = answer(rules, dst="11.0.0.1", **OURS).outcomes
+    return [(one.verdict, one.by and one.by.line, clauses(one.client), one.certain) for one in outcomes]
+
+
+def test_rules_that_drop_some_where_a_policy_or_another_rule_drops_the_rest_are_not_told_as_one() -> None:
+    assert deciders(TWO.format("DROP") + "filter|:FORWARD DROP") == [("DROP", None, OTHERS, False)]
+    assert deciders(TWO.format("DROP") + "filter|-A FORWARD -j DROP") == [("DROP", 4, OTHERS, False)]
+    (rejected, dropped) = deciders(TWO.format("REJECT") + "filter|-A FORWARD -j DROP")
+    assert (rejected[0], rejected[3], dropped) == ("REJECT", False, ("DROP", 4, "always", True))
+
+
+def test_of_what_is_accepted_that_a_policy_let_it_on_is_told_of_all_or_of_some() -> None:
+    by_policy = "filter|:FORWARD ACCEPT"
+    assert deciders(TWO.format("ACCEPT") + by_policy) == [("ACCEPT", None, OTHERS, False)]
+    later = "mangle|:POSTROUTING ACCEPT\nmangle|-A POSTROUTING -d 10.9.9.9/32 -j DROP"
+    assert deciders(f"{TWO.format('ACCEPT')}{by_policy}\n{later}") == [("ACCEPT", None, "always", True)]
+
+
+def test_one_rule_that_decides_for_all_of_a_case_is_certain_whatever_else_is_not_known() -> None:
+    rules = """
+        filter|-A FORWARD -s 10.0.0.5/32 -j MARK --set-mark 1
+        filter|-A FORWARD -j DROP
+    """
+    assert [told[2:] for told in deciders(rules)] == [("always", True)]
+
+
+def test_rules_that_chance_decides_between_are_told_apart_and_certain() -> None:
+    rules = f"filter|-A FORWARD {HALF} -j DROP\nfilter|-A FORWARD -j DROP"
+    assert [(verdict, certain) for verdict, _, _, certain in deciders(rules)] == [("DROP", True)] * 2

@@ -72,12 +72,12 @@ def predicted(outcome: Outcome) -> Rules:
     return {(table, rule.chain, rule.number) for table, rule in rules}
 
 
-def ask(text: str, question: dict[str, Any], dump: str = "") -> tuple[Outcome, ...]:
+def ask(text: str, question: dict[str, Any], dump: str = "", addresses: str = "") -> tuple[Outcome, ...]:
     """The outcomes; what no listing tells is known here: the last chain is asked first, and what nft joins.
 
-    Those of a `dump` of iptables were loaded before all others.
+    Those of a `dump` of iptables were loaded before all others. `addresses` are what `ip addr` says of the router.
     """
-    node = load_node(*([dump.encode()] if dump else []), text.encode())
+    node = load_node(*(part.encode() for part in (dump, text, addresses) if part))
     family = "ipv6" if ":" in str(question["dst"]) else "ipv4"
     ruleset = read_ruleset(text.encode())
     rules = NftRules(ruleset, family)
@@ -126,6 +126,21 @@ def joins() -> bool:
     return done.stdout.count("cmp neq") == 1
 
 
+def judged_by_addresses(
+    lab: Wire, text: str, question: dict[str, Any], there: Seen | None, sent: Sent, dump: str = ""
+) -> tuple[tuple[Outcome, ...], str]:
+    """The outcomes for who knows the router's addresses, where others are not certain, and what is wrong with theirs.
+
+    Which source MASQUERADE gives a packet is known by the addresses alone. What is told without them must be open to
+    what the kernel does.
+    """
+    told = ask(text, question, dump)
+    if len(told) == 1 and told[0].certain:
+        return told, ""
+    trouble = "" if any(came_out(one, sent, there) for one in told) else f"{sent}: none of {told}: {there}"
+    return ask(text, question, dump, lab.router.run("ip", "addr")), trouble
+
+
 def _is_first(value: str, order: list[str]) -> bool:
     """Whether the first of two chains was registered after the other one, and so is asked before it."""
     chain, _, other = value.partition(" before ")
@@ -161,7 +176,8 @@ def judged(
     after = lab.router.run("nft", "list", "ruleset")
     old, new = counts_of(before), counts_of(after)
     matched = {rule for rule, count in new.items() if count > old[rule]}
-    return after, trouble_with(sent, ask(before, question), matched, there)
+    outcomes, trouble = judged_by_addresses(lab, before, question, there, sent)
+    return after, trouble or trouble_with(sent, outcomes, matched, there)
 
 
 REFUSED = re.compile(r"^/dev/stdin:(\d+):", re.MULTILINE)
@@ -214,13 +230,18 @@ def check_mixed(lab: Wire, seed: int, way: Way) -> None:
         dump, listing = lab.router.save("-c"), lab.router.run("nft", "list", "ruleset")
         question = asked(sent)
         there, _ = (lab.send_out if question["hook"] == "output" else lab.send)(sent)
-        trouble = trouble_mixed(sent, ask(listing, question, dump), there)
+        trouble = trouble_mixed(lab, sent, question, there, listing, dump)
         if trouble and there is None:
-            trouble = trouble_mixed(sent, ask(listing, question, dump), lab.late()[0])
+            trouble = trouble_mixed(lab, sent, question, lab.late()[0], listing, dump)
         assert not trouble, f"seed {seed}: {trouble}\n{dump}\n{listing}"
 
 
-def trouble_mixed(sent: Sent, outcomes: Sequence[Outcome], there: Seen | None) -> str:
+def trouble_mixed(
+    lab: Wire, sent: Sent, question: dict[str, Any], there: Seen | None, listing: str, dump: str
+) -> str:
+    outcomes, trouble = judged_by_addresses(lab, listing, question, there, sent, dump)
+    if trouble:
+        return trouble
     if len(outcomes) != 1:
         return f"{sent}: {len(outcomes)} outcomes: {[(one.when, one.verdict) for one in outcomes]}"
     (outcome,) = outcomes

@@ -382,13 +382,13 @@ def test_the_facts_sum_up_each_case_and_name_all_conditions() -> None:
     ]
 
 
-def test_cases_that_come_to_the_same_are_one_and_the_others_who_decide_are_named() -> None:
+def test_cases_that_come_to_the_same_are_one_and_that_others_decide_is_said() -> None:
     rule, other = iptviz.load(FIXTURE).tables["nat"].chains["KUBE-SERVICES"].rules[:2]
     first = refused().outcomes[0]._replace(when=(INSIDE,), first=(INSIDE,), by=rule)
     tcp = Assumption(Condition("protocol", "tcp"), holds=True)
     (case,) = packet_cases((first, first._replace(when=(tcp,), first=(tcp,), by=other)))
     assert (case.letter, case.when) == ("", ("source in 10.244.0.0/16", "protocol is tcp"))
-    assert case.others == (other,)
+    assert not case.outcomes[0].certain
 
 
 def test_cases_that_are_told_by_the_same_words_are_told_once() -> None:

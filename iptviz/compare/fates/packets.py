@@ -118,8 +118,9 @@ class _Asked:
         """Return the fates of the packet: the leaves say `Fate`, as far as it is seen from outside."""
         diagrams = self.unknowns.diagrams
         whole = self.journey.diagram(self.packet, self.hook)
+        fates = diagrams.replaced(whole, lambda leaf: diagrams.leaf(diagrams.says(leaf).fate))
         return diagrams.replaced(
-            evened(diagrams, whole), lambda leaf: diagrams.leaf(seen_fate(diagrams.says(leaf).fate))
+            evened(diagrams, fates), lambda leaf: diagrams.leaf(seen_fate(diagrams.says(leaf)))
         )
 
     def ends(self, witness: Witness) -> list[Outcome]:
