@@ -1,7 +1,7 @@
 """A node between clients outside, pods of its own, and pods elsewhere; connections through it are real packets.
 
-The far ends of its three links lie in one other namespace, where a single process is every client and every
-server: whoever the node sends a rewritten connection to answers it. What the node itself takes or sends is seen,
+The far end of each of its three links lies in a namespace of its own, and a single process is every client and every
+server there: whoever the node sends a rewritten connection to answers it. What the node itself takes or sends is seen,
 and sent, through raw sockets in the node; its listeners are the kernel's own.
 """
 
@@ -230,14 +230,17 @@ def _far_end(name: str, family: int) -> socket.socket:
 def crossroads(site: Site | None = None) -> Iterator[Crossroads]:
     """Make the node and what is around it."""
     site = site or Site()
-    node, around = (f"iptviz-{uuid.uuid4().hex[:8]}" for _ in range(2))
+    node, *others = (f"iptviz-{uuid.uuid4().hex[:8]}" for _ in range(1 + len(LINKS)))
+    around = dict(zip(LINKS, others, strict=True))
     with contextlib.ExitStack() as made:
-        for name in (node, around):
+        for name in (node, *others):
             subprocess.run(["ip", "netns", "add", name], check=True)
             made.callback(subprocess.run, ["ip", "netns", "del", name], check=False)
         _set_up(Node(node, "legacy", site.family), around, site)
-        with inside(around):
-            ends = {link: made.enter_context(_far_end(f"far-{link}", site.family)) for link in LINKS}
+        ends = {}
+        for link, name in around.items():
+            with inside(name):
+                ends[link] = made.enter_context(_far_end(f"far-{link}", site.family))
         with inside(node):
             own = _Own(site.family)
         made.callback(own.close)
@@ -257,18 +260,19 @@ _SYSCTLS_6 = (
 _QUIET = ("net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
 
 
-def _set_up(node: Node, around: str, site: Site) -> None:
-    subprocess.run(["ip", "netns", "exec", around, "sysctl", "-qw", *_QUIET], check=True)
+def _set_up(node: Node, around: dict[str, str], site: Site) -> None:
+    for name in around.values():
+        subprocess.run(["ip", "netns", "exec", name, "sysctl", "-qw", *_QUIET], check=True)
     node.run("sysctl", "-qw", *_SYSCTLS, *(_QUIET if site.family == 4 else _SYSCTLS_6))
     mac = ":".join(f"{byte:02x}" for byte in _MAC)
     commands = ["link set lo up"]
     for link in LINKS:
         name = site.interfaces[link]
         commands += [
-            f"link add {name} address {mac} type veth peer name far-{link} netns {around}",
+            f"link add {name} address {mac} type veth peer name far-{link} netns {around[link]}",
             f"link set {name} arp off up",  # every address behind it is reached without a question
         ]
     commands += site.commands()
     node.run("ip", f"-{site.family}", "-batch", "-", stdin="\n".join(commands) + "\n")
-    up = "\n".join(f"link set far-{link} up" for link in LINKS)
-    subprocess.run(["ip", "-n", around, "-batch", "-"], input=up + "\n", text=True, check=True)
+    for link, name in around.items():
+        subprocess.run(["ip", "-n", name, "link", "set", f"far-{link}", "up"], check=True)
