@@ -12,9 +12,8 @@ from iptviz.engine.journey import NOT_FOLLOWED, Fate, Journey, Seen, fate_of
 from iptviz.engine.marks import UNKNOWN_MARK
 from iptviz.engine.nodes import TooLargeError
 from iptviz.engine.passing import passed
-from iptviz.engine.regions import common, holds_value
+from iptviz.engine.regions import common
 from iptviz.engine.witness import Witness
-from iptviz.engine.words import told
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def _by_cases(journey: Journey, packet: Packet, hook: str) -> Iterator[Told]:
             outcomes = _bounded(_outcomes(case, ends), law, case, packet)
             several = _decided_by_several(seen)
             apart = _told_from_others(unknowns, whole, case, witness) if several else ()
-            client = tuple(dict.fromkeys((*witness.client(), *apart)))
+            client = tuple(dict.fromkeys((*witness.client(), *apart))) or tuple(witness.left_open())
             marked = [_with_mark(outcome, marks[law])._replace(client=client) for outcome in outcomes]
             yield Told([_with_doubt(outcome, several) for outcome in marked], witness)
 
@@ -172,8 +171,7 @@ def _narrower(witness: Witness, case: Case, rank: int, region: Region) -> When:
     """Return in which part of its case a client is by one field, of the values in `region`."""
     of_case = case.regions.get(rank)
     part = region if of_case is None else common(region, of_case)
-    parts = [] if part == of_case else told(witness.unknowns, rank, part)
-    return next((needs for needs, values in parts if holds_value(values, witness.value(rank))), ())
+    return () if part == of_case else witness.told_of(rank, part)
 
 
 def _with_doubt(outcome: Outcome, several: Collection[Fate]) -> Outcome:

@@ -8,15 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from iptviz.engine.chance import NEVER
+from iptviz.engine.condition import Assumption
 from iptviz.engine.fields import FIELD_KINDS
 from iptviz.engine.meanings.truth import RuleTruth
-from iptviz.engine.regions import common, holds_value, touches
-from iptviz.engine.words import named_part
+from iptviz.engine.regions import common, complement, holds_value, touches
+from iptviz.engine.words import named_part, told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from iptviz.engine.condition import Assumption, Condition
+    from iptviz.engine.condition import Condition, When
     from iptviz.engine.regions import Region
     from iptviz.engine.unknowns import Unknowns
 
@@ -33,9 +34,44 @@ class Witness:
         self.unknowns = unknowns
         self.regions = regions
         self.values: dict[int, Any] = {} if values is None else values
+        self._answered: dict[Condition, bool] = {}
 
     def answer(self, condition: Condition) -> bool:
         """Return whether a condition holds of this client."""
+        if condition not in self._answered:
+            self._answered[condition] = self._answer(condition)
+        return self._answered[condition]
+
+    def left_open(self) -> Iterator[Assumption]:
+        """Yield what was answered for this client, and is answered otherwise for others of its case."""
+        regions: dict[int, Region] = {}
+        for condition, holds in self._answered.items():
+            if self.told(condition) is not None:
+                continue
+            rank, region = self._asked_of(condition)
+            if rank is None:
+                yield Assumption(condition, holds=holds)
+            else:
+                part = region if holds else complement(region, self.unknowns.fields[rank].least)
+                regions[rank] = common(regions.get(rank) or self._region(rank), part)
+        for rank, region in regions.items():
+            yield from self.told_of(rank, region)
+
+    def told_of(self, rank: int, region: Region) -> When:
+        """Return in words in which part of a region a field of this client is."""
+        parts = told(self.unknowns, rank, region)
+        return next((needs for needs, values in parts if holds_value(values, self.value(rank))), ())
+
+    def _asked_of(self, condition: Condition) -> tuple[int | None, Region]:
+        """Return the field that alone a condition asks about, and for which values it holds; None for several."""
+        diagrams, number = self.unknowns.diagrams, self.unknowns.condition(condition)
+        rank = diagrams.asks(number)
+        alone = all(diagrams.is_leaf(way) for way in diagrams.nodes[number].ways)
+        if rank is None or not alone or self.unknowns.fields[rank].kind not in FIELD_KINDS:
+            return None, ()
+        return rank, diagrams.region(number)
+
+    def _answer(self, condition: Condition) -> bool:
         diagrams = self.unknowns.diagrams
         current = self.unknowns.condition(condition)
         while not diagrams.is_leaf(current):

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
+    from iptviz.engine.condition import When
     from iptviz.engine.outcome import Outcome
     from iptviz.engine.path import Step
     from iptviz.node.listing import RuleSource
@@ -199,11 +200,13 @@ class _WaysTree:
         self.fold = fold
         self.paths = PATHS
         self.last: list[Step] = []
+        self.client: When = ()
 
     def nodes(self, cases: list[PacketCase]) -> tuple[Node, ...]:
         """Return a branch for each case; where there is only one, its outcomes."""
         nodes: list[Node] = []
         for case in cases:
+            self.client = ()
             below = tuple(self._outcomes(case.outcomes))
             bare = not case.when
             nodes += below if bare else [CaseBranch(case.case, below)]
@@ -239,7 +242,9 @@ class _WaysTree:
     def _way_of(self, outcome: Outcome, steps: list[Step], *, complete: bool) -> Iterator[Node]:
         """Yield the steps of a way, below whose it is where others of the case go another."""
         if outcome.client and steps:
-            yield Fold(f"path of one of them: {printable(clauses(outcome.client))}", STEPS, kind="elided")
+            told = "the same" if outcome.client == self.client else _client_label(outcome.client)
+            self.client = outcome.client
+            yield Fold(f"path of one of them: {told}", STEPS, kind="elided")
         yield from self._way(steps, complete=complete)
 
     def _way(self, steps: list[Step], *, complete: bool) -> Iterator[Node]:
@@ -296,6 +301,16 @@ def _backend(source: RuleSource) -> str:
     from iptviz.dump.model import Dump
 
     return (source.backend or "") if isinstance(source, Dump) else "nft"
+
+
+_TOLD = 6
+"""So many conditions tell of which packet a path is: a firewall may ask dozens that make no difference."""
+
+
+def _client_label(client: When) -> str:
+    more = len(client) - _TOLD
+    rest = f" and {counted(more, 'more condition')}" if more > 0 else ""
+    return printable(clauses(client[:_TOLD])) + rest
 
 
 def _alike(steps: list[Step], others: list[Step]) -> int:

@@ -164,7 +164,7 @@ def test_of_what_is_accepted_that_a_policy_let_it_on_is_told_of_all_or_of_some()
     by_policy = "filter|:FORWARD ACCEPT"
     assert deciders(TWO.format("ACCEPT") + by_policy) == [("ACCEPT", None, OTHERS, False)]
     later = "mangle|:POSTROUTING ACCEPT\nmangle|-A POSTROUTING -d 10.9.9.9/32 -j DROP"
-    assert deciders(f"{TWO.format('ACCEPT')}{by_policy}\n{later}") == [("ACCEPT", None, "always", True)]
+    assert deciders(f"{TWO.format('ACCEPT')}{by_policy}\n{later}") == [("ACCEPT", None, OTHERS, True)]
 
 
 def test_one_rule_that_decides_for_all_of_a_case_is_certain_whatever_else_is_not_known() -> None:
@@ -172,7 +172,9 @@ def test_one_rule_that_decides_for_all_of_a_case_is_certain_whatever_else_is_not
         filter|-A FORWARD -s 10.0.0.5/32 -j MARK --set-mark 1
         filter|-A FORWARD -j DROP
     """
-    assert [told[2:] for told in deciders(rules)] == [("always", True)]
+    assert [told[2:] for told in deciders(rules)] == [
+        ("source not in 10.0.0.5/32", True)
+    ]  # the path is theirs
 
 
 def test_rules_that_chance_decides_between_are_told_apart_and_certain() -> None:

@@ -110,7 +110,7 @@ def ask(text: str, question: dict[str, Any], dump: str = "", addresses: str = ""
     known = dict.fromkeys(
         f"the kernel {'asks' if first else 'does not ask'} {need.condition.text}"
         for one in outcomes
-        for need in (*one.when, *one.first)
+        for need in (*one.when, *one.first, *one.client)
         if need.condition.kind == "hook-order"
         for first in [_is_first(need.condition.value, order)]
     )
@@ -129,15 +129,16 @@ def joins() -> bool:
 def judged_by_addresses(
     lab: Wire, text: str, question: dict[str, Any], there: Seen | None, sent: Sent, dump: str = ""
 ) -> tuple[tuple[Outcome, ...], str]:
-    """The outcomes for who knows the router's addresses, where others are not certain, and what is wrong with theirs.
+    """The outcomes for who knows the router's addresses, where MASQUERADE asks for them, and what is wrong without.
 
-    Which source MASQUERADE gives a packet is known by the addresses alone. What is told without them must be open to
-    what the kernel does.
+    Which source it gives a packet is known by the addresses alone; rules behind it may ask for that. What is told
+    without them must be open to what the kernel does.
     """
     told = ask(text, question, dump)
-    if len(told) == 1 and told[0].certain:
+    if not any(one.packet.snat == "MASQUERADE" for one in told):
         return told, ""
-    trouble = "" if any(came_out(one, sent, there) for one in told) else f"{sent}: none of {told}: {there}"
+    is_open = any((one.verdict == "ACCEPT" and one.route != "INPUT") == (there is not None) for one in told)
+    trouble = "" if is_open else f"{sent}: none of {[(one.when, one.verdict) for one in told]}: {there}"
     return ask(text, question, dump, lab.router.run("ip", "addr")), trouble
 
 
