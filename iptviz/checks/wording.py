@@ -50,6 +50,18 @@ KIND_WORDS = {
 }
 """What people call each kind of frontend."""
 
+_UNTOLD_KINDS = {
+    "cluster-ip": "cluster or external IP",
+    "external-ip": "external or load-balancer IP",
+}
+"""What is said where nothing tells which of them a frontend is."""
+
+
+def kind_word(kind: str, *, untold: bool = False) -> str:
+    """Return what people call a kind of frontend; `untold`: nothing tells whether it is that kind or another."""
+    return (_UNTOLD_KINDS.get(kind) if untold else None) or KIND_WORDS.get(kind, kind)
+
+
 WHOSE = {"PREROUTING": "pods and other hosts", "OUTPUT": "the node itself"}
 """Whose connections pass a hook of nat."""
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from iptviz.checks.causes import cause_text, place_of
-from iptviz.checks.wording import KIND_WORDS, percent
+from iptviz.checks.wording import kind_word, percent
 from iptviz.compare.ports.reach import whys_apart
 from iptviz.engine.condition import clauses
 from iptviz.paths.fares import Failure, Rewrite
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 def frontend_text(form: FrontendForm) -> str:
     """Return a frontend as people write it, with its kind."""
-    return f"{KIND_WORDS.get(form.kind, form.kind)} {form.unled or form.at}"
+    return f"{kind_word(form.kind, untold='kind' in form.untold)} {form.unled or form.at}"
 
 
 def property_texts(differing: PropertyDifference) -> tuple[str, str, str]:

@@ -21,7 +21,6 @@ from iptviz.kube.frontends import (
     CLIENT_CONDITIONS,
     is_loopback,
     port_of,
-    tells_no_kind,
     value_of,
 )
 from iptviz.kube.outcome import lacking_share
@@ -153,7 +152,7 @@ class FrontendAnswers:
             plain=True,
             by_policy=differs,
             rounded=not balancing.exact,
-            kind_untold=tells_no_kind(frontend),
+            kind_untold=frontend.kind_untold,
         )
 
     def _others_differ(self, onward: External, balancing: Balancing, frontend: Frontend) -> bool:
@@ -243,7 +242,7 @@ def answer_of_trace(trace: ServiceTrace, *, complete: bool) -> FrontendAnswer:
         unshared=any(outcome.unshared for outcome in trace.outcomes),
         unread=differs and any(need.condition.kind == QUOTED for one in trace.outcomes for need in one.when),
         rounded=trace.rounded,
-        kind_untold=tells_no_kind(trace.frontend),
+        kind_untold=trace.frontend.kind_untold,
     )
 
 

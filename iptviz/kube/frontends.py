@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, cast
 
+from iptviz.dump.rule import Rule
 from iptviz.engine.condition import Condition
 from iptviz.kube.comments import read_comment, service_of_comment
 from iptviz.kube.families import (
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from iptviz.dump.model import Dump
-    from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.rules.form import Place
 
@@ -68,7 +68,8 @@ class Frontend(NamedTuple):
     about one of them names it. `rule` is the rule that leads an outside client's traffic on, or refuses it; of
     kind `chain` one of the chain's own. `protocol` is empty where that chain does not tell it. `unprinted` is
     whose port it is, in a condition, where the dump does not print it; `port` is None then. `plain` is what the
-    rule says, where that is told from its text alone.
+    rule says, where that is told from its text alone. `kind_told`: in nftables mode its table tells of which kind
+    it is.
     """
 
     kind: str
@@ -79,6 +80,17 @@ class Frontend(NamedTuple):
     addresses: AddressLimit | None = None
     unprinted: Condition | None = None
     plain: PlainRule | None = None
+    kind_told: bool = True
+
+    @property
+    def kind_untold(self) -> bool:
+        """Whether nothing tells its kind: an external IP may be a load balancer's, and what is refused either."""
+        if not self.kind_told:
+            return True
+        if self.kind != "external-ip" or not isinstance(self.rule, Rule):
+            return False
+        comment = read_comment(self.rule.comment)  # in iptables mode these tell
+        return comment is None or not comment.form.frontend
 
     @property
     def text(self) -> str:
@@ -140,14 +152,6 @@ class Frontend(NamedTuple):
         if self.plain is not None:
             return self.plain.service
         return service_of_comment(self.rule.comment) or NAMELESS
-
-
-def tells_no_kind(frontend: Frontend) -> bool:
-    """Whether rules of iptables mode do not tell an external IP from a load balancer's: their comments do."""
-    if frontend.kind != "external-ip":
-        return False
-    comment = read_comment(frontend.rule.comment)
-    return comment is None or not comment.form.frontend
 
 
 def frontend_of(rule: Rule) -> Frontend | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.checks.wording import KIND_WORDS
+from iptviz.checks.wording import kind_word
 from iptviz.records import NamedTuple
 from iptviz.view.blocks import Fact, Facts, Heading, later
 from iptviz.view.deciders import decider_label
@@ -273,7 +273,7 @@ class _Names:
 
 
 def _kind_word(service: ServiceTrace) -> str:
-    return KIND_WORDS[service.frontend.kind]
+    return kind_word(service.frontend.kind, untold=service.frontend.kind_untold)
 
 
 def _place_word(service: ServiceTrace) -> str:

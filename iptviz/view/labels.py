@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from iptviz.checks.wording import KIND_WORDS
+from iptviz.checks.wording import kind_word
 from iptviz.engine.chance import CERTAIN, times, total, trimmed
 from iptviz.engine.condition import clauses
 from iptviz.intake.plain import DumpForm
@@ -170,7 +170,11 @@ def frontend_label(frontend: Frontend) -> str:
     where = f" {limit.text}" if limit else ""
     lacking = "frontends and its share" if is_endpoint_alone(frontend) else "frontends"
     unseen = f": its {lacking} are not in this dump" if frontend.kind == CHAIN else ""
-    return printable(f"{KIND_WORDS[frontend.kind]} {frontend.text}{where}{unseen}")
+    return printable(f"{_kind_of(frontend)} {frontend.text}{where}{unseen}")
+
+
+def _kind_of(frontend: Frontend) -> str:
+    return kind_word(frontend.kind, untold=frontend.kind_untold)
 
 
 def services_label(services: Sequence[ServiceTrace]) -> str:
@@ -191,12 +195,11 @@ def _is_below(name: str, same: str) -> bool:
 
 def frontends_label(frontends: Sequence[Frontend]) -> str:
     """Return frontends with their kinds, each kind once in a row; of many the first."""
-    labels = list(dict.fromkeys(map(frontend_label, frontends)))
+    labels = dict(zip(map(frontend_label, frontends), map(_kind_of, frontends), strict=True))
     said: list[str] = []
     before = ""
-    for label in labels:
-        kind = next((f"{word} " for word in KIND_WORDS.values() if label.startswith(f"{word} ")), "")
-        said.append(label.removeprefix(kind) if kind == before else label)
+    for label, kind in labels.items():
+        said.append(label.removeprefix(f"{kind} ") if kind == before else label)
         before = kind
     return ", ".join(some_of(said))
 

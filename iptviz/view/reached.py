@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from iptviz.checks.causes import failure_text
-from iptviz.checks.wording import KIND_WORDS
+from iptviz.checks.wording import kind_word
 from iptviz.engine.chance import NEVER
 from iptviz.paths.fares import FARE_WORDS, fails, surely_reached, worst_at
 from iptviz.records import NamedTuple
@@ -96,7 +96,7 @@ def _named(port: Sequence[FrontendForm]) -> list[FrontendForm]:
 
 def frontend_kind(frontend: FrontendForm) -> str:
     """Return the kind of a frontend in words."""
-    return KIND_WORDS.get(frontend.kind, frontend.kind)
+    return kind_word(frontend.kind, untold="kind" in frontend.untold)
 
 
 def _words(frontend: FrontendForm) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from iptviz.kube.nftables.forms import forms_of
-from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.ports import answer_of, native_ports
 from iptviz.kube.nftables.table import proxy_table
 from iptviz.kube.nftables.tracing import trace_frontend
@@ -47,9 +46,7 @@ def check(text: str, random: Random) -> None:
     places = [(port, place) for port in range(len(ports)) for place in range(len(ports[port].answers))]
     for port, place in places:
         answer = ports[port].answers[place]
-        own = answer_of(
-            trace_frontend(table, answer.frontend), kind_told=Frontends(table).tells_kind(answer.frontend)
-        )
+        own = answer_of(trace_frontend(table, answer.frontend))
         assert answer == own, answer.frontend.text
     known = evidence_of(node, "ipv4", Beside())
     by_decider = random.random() < 0.5

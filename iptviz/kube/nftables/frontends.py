@@ -119,7 +119,8 @@ class Frontends:
         target = verdict.chain if own else self._refusal(verdict)
         plain = PlainRule(place.chain, None, address, port, protocol, target, service, kind)
         limit = self._node_port_limit if address is None else None
-        return Frontend(kind, address, port, protocol, place, limit, plain=plain)
+        told = self._tells_kind(kind, refused=own is None)
+        return Frontend(kind, address, port, protocol, place, limit, plain=plain, kind_told=told)
 
     def _kind(self, own: OwnChain | None, address: str) -> str:
         if own is not None and own.kind in {SERVICE, LOCAL}:
@@ -128,11 +129,11 @@ class Frontends:
             return "cluster-ip"
         return "load-balancer-ip" if self._has_ranges(address) else "external-ip"
 
-    def tells_kind(self, frontend: Frontend) -> bool:
-        """Whether the table tells of which kind a frontend is: an external IP may be a load balancer's."""
-        if frontend.kind == "cluster-ip" and frontend.is_refused:
+    def _tells_kind(self, kind: str, *, refused: bool) -> bool:
+        """Whether the table tells that a frontend is of this kind: an external IP may be a load balancer's."""
+        if kind == "cluster-ip" and refused:
             return CLUSTER_IPS in self._table.nft.sets
-        return frontend.kind != "external-ip"
+        return kind != "external-ip"
 
     def _is_cluster_ip(self, address: str) -> bool | None:
         """Whether an address is a cluster IP; None where the table does not tell them from others."""

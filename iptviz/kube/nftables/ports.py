@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def native_ports(table: ProxyTable) -> list[ServicePort]:
     """Return every service port, in the order in which the maps first speak of them."""
     frontends = Frontends(table)
-    answers = AnswersAlike(table, _following(table, frontends))
+    answers = AnswersAlike(table, _following(table))
     return [_port(answers.of, frontends, of_port) for of_port in _by_service(frontends.all())]
 
 
@@ -38,17 +38,17 @@ def native_ports_of(table: ProxyTable, asked: Iterable[Frontend]) -> list[Servic
     alike = {one[1:4]: one for text in filter(None, texts) for one in frontends.with_text(text)}
     keys = {_key(one) for one in asked}
     return [
-        _port(_following(table, frontends), frontends, of_port)
+        _port(_following(table), frontends, of_port)
         for of_port in _by_service({**alike, **{one[1:4]: one for one in asked}}.values())
         if _key(of_port[0]) in keys
     ]
 
 
-def _following(table: ProxyTable, frontends: Frontends) -> Callable[[Frontend], FrontendAnswer]:
+def _following(table: ProxyTable) -> Callable[[Frontend], FrontendAnswer]:
     """Return what answers for a frontend as the engine follows it."""
 
     def answer(frontend: Frontend) -> FrontendAnswer:
-        return answer_of(trace_frontend(table, frontend), kind_told=frontends.tells_kind(frontend))
+        return answer_of(trace_frontend(table, frontend))
 
     return answer
 
@@ -82,8 +82,8 @@ def _port(
     )
 
 
-def answer_of(trace: ServiceTrace, *, kind_told: bool) -> FrontendAnswer:
-    """Return the engine's answer in few words; `kind_told`: the table tells of which kind the frontend is."""
+def answer_of(trace: ServiceTrace) -> FrontendAnswer:
+    """Return the engine's answer in few words."""
     usual = trace.usual
     differs = len(set(map(_shares_of, trace.outcomes))) > 1
     own = {end.address for end in usual.endpoints}
@@ -102,7 +102,7 @@ def answer_of(trace: ServiceTrace, *, kind_told: bool) -> FrontendAnswer:
         by_policy=trace.by_policy,
         rounded=trace.rounded,
         elsewhere=tuple(address for address in ends if address not in own),
-        kind_untold=not kind_told,
+        kind_untold=trace.frontend.kind_untold,
     )
 
 
