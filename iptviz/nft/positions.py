@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from array import array
-from bisect import bisect_left
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from iptviz.nft.model import Chain, ChainBody
 
 _REMEMBERED = 1 << 9
+_STRETCH = 1 << 11
+"""Line ends are counted up to every so many characters: the place of each would be much."""
 
 
 class Numbered:
@@ -29,9 +30,13 @@ class Numbered:
         return body
 
     @cached_property
-    def _ends(self) -> array[int]:
-        return array("q", (found.start() for found in re.finditer("\n", self.text)))
+    def _before(self) -> array[int]:
+        """How many line ends are before each stretch of the text."""
+        text = self.text
+        counts = (text.count("\n", start, start + _STRETCH) for start in range(0, len(text), _STRETCH))
+        return array("q", accumulate(counts, initial=0))
 
     def line_of(self, place: int) -> int:
         """Return the line, counted from 1, that a place is in."""
-        return bisect_left(self._ends, place) + 1
+        stretch = place // _STRETCH
+        return self._before[stretch] + self.text.count("\n", stretch * _STRETCH, place) + 1
