@@ -5,6 +5,7 @@ A rule set is found, not read: statements of rules and elements of sets are read
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +28,7 @@ __all__ = [
     "Chain",
     "ChainBody",
     "ChainReader",
+    "KeptChain",
     "NamedObject",
     "Read",
     "Rule",
@@ -147,17 +149,21 @@ class ChainBody(NamedTuple):
     comment: str | None = None
 
 
-class Chain:
+class Chain(ABC):
     """A chain, whose rules are made when they are asked for, and are not kept for long: they are equal then."""
 
-    __slots__ = ("_base", "handle", "name", "reader", "table")
+    __slots__ = ("_base", "handle", "name", "table")
 
-    def __init__(self, table: Table, name: str, reader: ChainReader, handle: int | None = None) -> None:
+    def __init__(self, table: Table, name: str, handle: int | None = None) -> None:
         self.table = table
         self.name = name
         self.handle = handle
-        self.reader = reader
         self._base: Base | _Unasked | None = UNASKED
+
+    @property
+    @abstractmethod
+    def reader(self) -> ChainReader:
+        """What reads it: kept with it, or made each time."""
 
     @property
     def line(self) -> int:
@@ -212,6 +218,21 @@ class Chain:
 
     def __repr__(self) -> str:
         return f"<Chain {self.table.family} {self.table.name} {self.name}>"
+
+
+class KeptChain(Chain):
+    """A chain that keeps what reads it."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self, table: Table, name: str, reader: ChainReader, handle: int | None = None) -> None:
+        super().__init__(table, name, handle)
+        self._reader = reader
+
+    @property
+    def reader(self) -> ChainReader:
+        """What reads it."""
+        return self._reader
 
 
 class _Unasked:
