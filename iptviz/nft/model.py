@@ -124,6 +124,17 @@ class Table:
         lines = frozenset() if self.ruleset is None else self.ruleset.open_lines
         return lines is None or line in lines
 
+    @property
+    def open_chains(self) -> frozenset[str]:
+        """The chains of which that is so."""
+        if self.ruleset is None or self.ruleset.open_lines == frozenset():
+            return frozenset()  # of most no line is asked for
+        return frozenset(chain.name for chain in self.chains.values() if self.is_open(chain.line))
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may stand in a rule of it: where not, no chain needs to be asked."""
+        return self.line == 0 or self.ruleset is None or word in self.ruleset.source_text
+
     @cached_property
     def bases(self) -> tuple[tuple[Chain, Base], ...]:
         """The chains that hooks lead to, with where; not to be asked before all of the table is read."""
