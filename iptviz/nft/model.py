@@ -389,6 +389,11 @@ class SetOrMap:
         """Its elements."""
         return tuple(element for _, element in self.lines)
 
+    def walked(self) -> Iterator[Element]:
+        """Yield its elements for one who walks through them once: they are kept only where they are anyway."""
+        lines = self.reader.elements(self, "") if self._lines is None else iter(self._lines)
+        return (element for _, element in lines)
+
     @property
     def has_elements(self) -> bool:
         """Whether there is any element: only the first one is read."""
