@@ -96,7 +96,7 @@ def _number(text: str, kind: str) -> int | None:
     return known[text.lower()] if text.lower() in known else read_number(text)
 
 
-@lru_cache(maxsize=1 << 13)
+@lru_cache(maxsize=1 << 10)
 def read_word(text: str, kind: str) -> Value | Prefix | Range | Wildcard | CatchAll:
     """Read one word of a type: a value, a prefix, a range, or a text that ends in `*`.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from iptviz.nft.model import Chain, NamedObject, SetOrMap, Table
-from iptviz.nft.text_model import ChainPieces, SetPieces
+from iptviz.nft.model import KeptChain, NamedObject, SetOrMap, Table
+from iptviz.nft.text_model import ChainPieces, PrintedChain, SetPieces
 from iptviz.nft.tokens import unquoted
 
 if TYPE_CHECKING:
@@ -53,14 +53,22 @@ class Drafts:
         text = self.source.text[slice(*span)].strip() if span else ""
         table.objects[kind, name] = NamedObject(kind, name, text, self.source.line_of(place), handle)
 
+    def printed(self, table: Table, name: str, place: int, span: Span, handle: int | None) -> None:
+        """Take a chain that looks as nft prints it, or what such a block adds to one."""
+        name = unquoted(name)
+        if name in table.chains:
+            self.chain(table, name, place, handle).add(span)
+        else:
+            table.chains[name] = PrintedChain(table, name, self.source, place, handle)
+
     def chain(self, table: Table, name: str, place: int, handle: int | None = None) -> ChainPieces:
-        """Return the pieces of a chain, which is made where there is none."""
-        chain = table.chains.get(name)
-        if chain is None:
-            chain = Chain(table, name, ChainPieces(self.source, place), handle)
-            table.chains[name] = chain
-        assert isinstance(chain.reader, ChainPieces)  # noqa: S101 - only those are made here
-        return chain.reader
+        """Return the pieces of a chain, which is made where there is none; what is done to them is kept."""
+        found = table.chains.get(name)
+        pieces = found.reader if found is not None else ChainPieces(self.source, place)
+        assert isinstance(pieces, ChainPieces)  # noqa: S101 - only those are made here
+        if not isinstance(found, KeptChain):
+            table.chains[name] = KeptChain(table, name, pieces, handle if found is None else found.handle)
+        return pieces
 
     def set(
         self, table: Table, name: str, place: int, *, is_map: bool = False, handle: int | None = None

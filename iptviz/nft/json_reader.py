@@ -9,11 +9,13 @@ from iptviz.intake.remark import LineNote, remark
 from iptviz.nft.json_model import JsonChain, JsonSet
 from iptviz.nft.json_parts import parts_of
 from iptviz.nft.json_text import as_json
-from iptviz.nft.model import Chain, NamedObject, Ruleset, SetOrMap, Table
+from iptviz.nft.model import KeptChain, NamedObject, Ruleset, SetOrMap, Table
 from iptviz.nft.positions import Numbered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from iptviz.nft.model import Chain
 
 
 def read_json(text: str) -> Ruleset:
@@ -89,7 +91,7 @@ def _chain_of(ruleset: Ruleset, inner: dict[str, Any], name: str) -> Chain:
     key = str(inner.get(name, ""))
     found = table.chains.get(key)
     if found is None:
-        found = table.chains[key] = Chain(table, key, JsonChain())
+        found = table.chains[key] = KeptChain(table, key, JsonChain())
     return found
 
 

@@ -5,6 +5,7 @@ A rule set is found, not read: statements of rules and elements of sets are read
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
@@ -27,6 +28,7 @@ __all__ = [
     "Chain",
     "ChainBody",
     "ChainReader",
+    "KeptChain",
     "NamedObject",
     "Read",
     "Rule",
@@ -122,6 +124,17 @@ class Table:
         lines = frozenset() if self.ruleset is None else self.ruleset.open_lines
         return lines is None or line in lines
 
+    @property
+    def open_chains(self) -> frozenset[str]:
+        """The chains of which that is so."""
+        if self.ruleset is None or self.ruleset.open_lines == frozenset():
+            return frozenset()  # of most no line is asked for
+        return frozenset(chain.name for chain in self.chains.values() if self.is_open(chain.line))
+
+    def may_say(self, word: str) -> bool:
+        """Whether a word may stand in a rule of it: where not, no chain needs to be asked."""
+        return self.line == 0 or self.ruleset is None or word in self.ruleset.source_text
+
     @cached_property
     def bases(self) -> tuple[tuple[Chain, Base], ...]:
         """The chains that hooks lead to, with where; not to be asked before all of the table is read."""
@@ -147,17 +160,21 @@ class ChainBody(NamedTuple):
     comment: str | None = None
 
 
-class Chain:
+class Chain(ABC):
     """A chain, whose rules are made when they are asked for, and are not kept for long: they are equal then."""
 
-    __slots__ = ("_base", "handle", "name", "reader", "table")
+    __slots__ = ("_base", "handle", "name", "table")
 
-    def __init__(self, table: Table, name: str, reader: ChainReader, handle: int | None = None) -> None:
+    def __init__(self, table: Table, name: str, handle: int | None = None) -> None:
         self.table = table
         self.name = name
         self.handle = handle
-        self.reader = reader
         self._base: Base | _Unasked | None = UNASKED
+
+    @property
+    @abstractmethod
+    def reader(self) -> ChainReader:
+        """What reads it: kept with it, or made each time."""
 
     @property
     def line(self) -> int:
@@ -212,6 +229,21 @@ class Chain:
 
     def __repr__(self) -> str:
         return f"<Chain {self.table.family} {self.table.name} {self.name}>"
+
+
+class KeptChain(Chain):
+    """A chain that keeps what reads it."""
+
+    __slots__ = ("_reader",)
+
+    def __init__(self, table: Table, name: str, reader: ChainReader, handle: int | None = None) -> None:
+        super().__init__(table, name, handle)
+        self._reader = reader
+
+    @property
+    def reader(self) -> ChainReader:
+        """What reads it."""
+        return self._reader
 
 
 class _Unasked:
@@ -356,6 +388,11 @@ class SetOrMap:
     def elements(self) -> tuple[Element, ...]:
         """Its elements."""
         return tuple(element for _, element in self.lines)
+
+    def walked(self) -> Iterator[Element]:
+        """Yield its elements for one who walks through them once: they are kept only where they are anyway."""
+        lines = self.reader.elements(self, "") if self._lines is None else iter(self._lines)
+        return (element for _, element in lines)
 
     @property
     def has_elements(self) -> bool:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 1 << 9
 """So many rules are: programs write the same ones in many chains."""
+_LONG = 1 << 10
+"""Rules of so many characters are not: each is another one, and what is read of them is much."""
 
 _OPERATORS = {
     "==": "==", "!=": "!=", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!": NO_BIT,
@@ -42,9 +44,17 @@ _OPERATORS = {
 }  # fmt: skip
 
 
-@lru_cache(maxsize=_REMEMBERED)
 def read_rule(text: str, family: str) -> Read:
     """Read the text of a rule in a table of a family."""
+    return _remembered(text, family) if len(text) < _LONG else _read(text, family)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _remembered(text: str, family: str) -> Read:
+    return _read(text, family)
+
+
+def _read(text: str, family: str) -> Read:
     comment = None
     statements: list[Statement] = []
     for read, _ in read_each(text, family):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from iptviz.nft.element_reader import read_element, split_elements
 from iptviz.nft.expression_reader import read_joined
 from iptviz.nft.fields import type_of
-from iptviz.nft.model import ChainBody, Read, Rule, SetHead
+from iptviz.nft.model import Chain, ChainBody, Read, Rule, SetHead
 from iptviz.nft.priorities import read_base
 from iptviz.nft.spans import statements_in
 from iptviz.nft.statement_reader import read_rule
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.nft.expressions import Element, Type
-    from iptviz.nft.model import Base, Chain, SetOrMap
+    from iptviz.nft.model import Base, SetOrMap, Table
     from iptviz.nft.positions import Numbered
 
 Span = tuple[int, int]
@@ -53,10 +53,11 @@ class Pieces:
 
     __slots__ = ("_end", "_others", "_start", "place", "source")
 
-    def __init__(self, source: Numbered, place: int) -> None:
+    def __init__(self, source: Numbered, place: int, span: Span = (-1, -1)) -> None:
         self.source = source
         self.place = place
-        self.clear()
+        self._start, self._end = span
+        self._others: list[Span] | tuple[()] = ()
 
     @property
     def spans(self) -> list[Span]:
@@ -66,7 +67,7 @@ class Pieces:
     def clear(self) -> None:
         """Take away all blocks."""
         self._start = self._end = -1
-        self._others: list[Span] | tuple[()] = ()
+        self._others = ()
 
     @property
     def line(self) -> int:
@@ -161,6 +162,31 @@ class ChainPieces(Pieces):
             line = self.source.line_of(place)
             rules.append(Rule(chain.table, chain.name, len(rules) + 1, line, shown, number, _read))
         return ChainBody(tuple(rules), comment)
+
+
+class PrintedChain(Chain):
+    """A chain in one block, as nft prints it.
+
+    What reads it is made each time: a node has a hundred thousand of these, and asks few of them more than once.
+    `place` is that of its name, which alone is kept: the first line end behind it begins the rules, and the first
+    brace below these ends them.
+    """
+
+    __slots__ = ("_place", "_source")
+
+    def __init__(
+        self, table: Table, name: str, source: Numbered, place: int, handle: int | None = None
+    ) -> None:
+        super().__init__(table, name, handle)
+        self._source = source
+        self._place = place
+
+    @property
+    def reader(self) -> ChainPieces:
+        """What reads it."""
+        text = self._source.text
+        head_end = text.index("\n", self._place)
+        return ChainPieces(self._source, self._place, (head_end + 1, text.index("\n\t}", head_end) + 1))
 
 
 def _read(rule: Rule) -> Read:

@@ -83,9 +83,8 @@ class TextReader:
         """Take chains that look as nft prints them, as most are; return where something else begins."""
         while found := _PRINTED.match(self.text, at):
             name, handle = found.group(1, 2)
-            self.drafts.add(
-                table, "chain", name, found.start(1), found.span(3), int(handle) if handle else None
-            )
+            place, span = found.start(1), found.span(3)
+            self.drafts.printed(table, name, place, span, int(handle) if handle else None)
             at = found.end()
         return at
 

@@ -360,7 +360,7 @@ def _passed_over(
     """Yield other files that list all tables, in the same form, and say something else: of another moment."""
     first = taken[0][0]
     if not first.piece.partial:
-        for other in listings:
+        for other in (one for one in listings if one is not first):
             alike = other.ruleset is not None and other.ruleset.form == taken[0][1].form
             if alike and not other.gaps and other.piece.data.strip() != first.piece.data.strip():
                 yield other.source

@@ -92,8 +92,11 @@ class _Grid:
         self.style = style
         self.columns = table.columns
         self.headings = [heading.upper() for heading in table.columns.headings]
-        rows = ([cell.text for cell in row.cells] for row in table.rows)
-        self._texts = [list(dict.fromkeys(column)) for column in zip(self.headings, *rows, strict=True)]
+        columns = (table.texts(place) for place in range(len(self.headings)))
+        self._texts = [
+            list(dict.fromkeys((heading, *texts)))
+            for heading, texts in zip(self.headings, columns, strict=True)
+        ]
         self.widths = [max(columns_of(text, style) for text in column) for column in self._texts]
         self.used = table.used
         self.sentences = len(self._texts) - 1 if table.columns.wrapped else None

@@ -73,7 +73,7 @@ class NftTable:
     @cached_property
     def _open(self) -> frozenset[str]:
         """The chains whose end is not shown."""
-        return frozenset(chain.name for chain in self.table.chains.values() if self.table.is_open(chain.line))
+        return self.table.open_chains
 
     def rules_of(self, chain: str) -> Sequence[CompiledRule]:
         """Return the rules of a chain in order; a chain that is not there has none."""
@@ -183,6 +183,7 @@ class NftRules:
 
     def _texts(self, *words: str) -> Iterator[str]:
         """Yield the rules of chains in which one of some words stands, or all."""
-        chains = (chain for table in self._own for chain in table.chains.values())
+        tables = (table for table in self._own if not words or any(map(table.may_say, words)))
+        chains = (chain for table in tables for chain in table.chains.values())
         named = (chain for chain in chains if not words or any(map(chain.may_say, words)))
         return (rule.text for chain in named for rule in chain.rules)

@@ -49,6 +49,10 @@ class Table(NamedTuple):
     rows: tuple[TableRow, ...]
     indent: int = 4
 
+    def texts(self, place: int) -> Iterator[str]:
+        """Yield what the cells of a column say."""
+        return (row.cells[place].text for row in self.rows)
+
     @property
     def used(self) -> list[int]:
         """The places of the columns that are not empty everywhere."""

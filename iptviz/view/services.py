@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import lru_cache, partial
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from iptviz.checks.era import era_remark, scheduler_text
@@ -79,20 +78,22 @@ def services_table(result: ServicesResult, *, fold: bool) -> Table:
     """Return a row for each service port; unfolded, with its endpoints below it."""
     several, words = bool(result.others), ReachedWords()
     labels = [short_dump_label(answer.dump) if several else "" for answer in result.answers]
-    rows = [
-        (port.name, _row(_Asked(port, *words.of(port.frontends), label, fold=fold), result.snapshot))
-        for answer, label in zip(result.answers, labels, strict=True)
-        for port in answer.forms
+    ports = [
+        (port, label) for answer, label in zip(result.answers, labels, strict=True) for port in answer.forms
     ]
     if several:
-        rows.sort(key=itemgetter(0))  # what is alike stands together, whatever the order was to be
-    return Table(SERVICES, tuple(row for _, row in rows))
+        ports.sort(key=lambda one: one[0].name)  # what is alike stands together, whatever the order was to be
+    rows = (
+        _row(_Asked(port, *words.of(port.frontends), label, fold=fold), result.snapshot)
+        for port, label in ports
+    )
+    return Table(SERVICES, tuple(rows))
 
 
 # --- one service port ----------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1 << 12)
+@lru_cache(maxsize=1 << 8)
 def _cell(kind: CellKind, text: str) -> Cell:
     """Return a cell: in most columns nearly all services say the same."""
     return Cell(kind, printable(text))

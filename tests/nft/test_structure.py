@@ -8,6 +8,8 @@ from iptviz.errors import NothingError
 from iptviz.intake.remark import LineNote, remark
 from iptviz.nft.expressions import Value
 from iptviz.nft.model import Base, Chain, NamedObject, Ruleset, Table
+from iptviz.nft.positions import Numbered
+from iptviz.nft.text_model import ChainPieces
 from tests.nft.told import listing, ruleset_of, told
 
 
@@ -108,6 +110,43 @@ def test_commands_are_obeyed() -> None:
     assert (table.sets["m"].is_map, table.sets["m"].head.data_type) == (True, ("verdict",))
     assert ("counter", "n") in table.objects
     assert ruleset.notes == [LineNote(18, 18, "not-nft", skipped=True)]
+
+
+def test_chains_as_nft_prints_them_can_be_added_to_and_flushed() -> None:
+    printed = "table ip t {\n\tchain a { # handle 1\n\t\taccept\n\t\tdrop\n\t}\n\n\tchain b {\n\t}\n}\n"
+    chains = table_of(ruleset_of(printed), "ip", "t").chains
+    assert [(chain.line, chain.handle, texts(chain)) for chain in chains.values()] == [
+        (2, 1, ["accept", "drop"]), (7, None, []),
+    ]  # fmt: skip
+    commands = "insert rule ip t a continue\nadd rule ip t a queue\nadd rule ip t b drop\n"
+    chains = table_of(ruleset_of(printed + commands), "ip", "t").chains
+    assert [(chain.line, chain.handle, texts(chain)) for chain in chains.values()] == [
+        (2, 1, ["continue", "accept", "drop", "queue"]), (7, None, ["drop"]),
+    ]  # fmt: skip
+    again = "table ip t {\n\tchain a {\n\t\treturn\n\t}\n}\n"
+    chains = table_of(ruleset_of(printed + again), "ip", "t").chains
+    assert texts(chains["a"]) == ["accept", "drop", "return"]
+    chains = table_of(ruleset_of(printed + "flush chain ip t a\n"), "ip", "t").chains
+    assert (list(chains), texts(chains["a"])) == (["a", "b"], [])
+
+
+def test_places_are_in_their_lines() -> None:
+    for text in ("", "\n", "a\nb", "\n" * 5000, ("x" * 700 + "\n") * 9):
+        source = Numbered(text)
+        found = [source.line_of(place) for place in range(len(text) + 1)]
+        assert found == [text.count("\n", 0, place) + 1 for place in range(len(text) + 1)]
+
+
+def test_of_long_chains_fewer_are_remembered() -> None:
+    rule = (
+        f"ip saddr {{ {', '.join(f'10.0.{high}.{low}' for high in range(40) for low in range(250))} }} drop"
+    )
+    chains = "".join(f"\tchain c{number} {{\n\t\t{rule}\n\t}}\n" for number in range(20))
+    table = table_of(ruleset_of(f"table ip t {{\n{chains}}}\n"), "ip", "t")
+    assert [texts(chain) for chain in table.chains.values()] == [[rule]] * 20
+    reader = table.chains["c19"].reader
+    assert isinstance(reader, ChainPieces)
+    assert [chain.name for chain in reader.source.bodies] == [f"c{number}" for number in range(4, 20)]
 
 
 def test_flushed_chains_and_tables_lose_their_rules() -> None:

@@ -175,7 +175,8 @@ _UNTOLD: tuple[tuple[Callable[[FrontendAnswer], object], frozenset[Untold]], ...
 def _untold(answer: FrontendAnswer) -> frozenset[Untold]:
     if answer.plain and not answer.kind_untold:  # most are, and kube-proxy's own form tells all
         return _NOTHING
-    return _NOTHING.union(*(what for is_so, what in _UNTOLD if is_so(answer)))
+    found = [what for is_so, what in _UNTOLD if is_so(answer)]
+    return _NOTHING.union(*found) if found else _NOTHING
 
 
 def _is_refused(frontend: Frontend) -> bool:

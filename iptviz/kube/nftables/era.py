@@ -6,7 +6,6 @@ what 1.34 does, so ranges that end or begin there have both. What an update left
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from iptviz.kube.cues import Cue
@@ -21,7 +20,7 @@ from iptviz.records import NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from iptviz.nft.model import Chain, Rule, Table
+    from iptviz.nft.model import Rule, Table
 
 ALL = since(29)
 """The releases that have this mode."""
@@ -54,6 +53,10 @@ class _RuleForm(NamedTuple):
     releases: Releases
     chains: tuple[str, ...]
     is_there: Callable[[Rule], bool]
+
+    def may_be_in(self, chain: str) -> bool:
+        """Whether a chain of a name may have it."""
+        return chain in self.chains or ("/" in chain and chain.startswith(self.chains))
 
 
 def _marks_by_chain(rule: Rule) -> bool:
@@ -133,21 +136,28 @@ def _cues(table: Table) -> Iterator[Cue]:
     for name, written in _SETS:
         if (found := table.sets.get(name)) is not None:
             yield _cue(f"{'map' if found.is_map else 'set'} {name}", written, found.line)
+    firsts = _first_rules(table)
     for form in _FORMS:
-        rules = (rule for chain in _chains_of(table, form.chains) for rule in chain.rules)
-        rule = next(filter(form.is_there, rules), None)
-        if rule is not None:
-            yield _cue(form.text, form.releases, rule.line)
+        if form in firsts:
+            yield _cue(form.text, form.releases, firsts[form].line)
+
+
+def _first_rules(table: Table) -> dict[_RuleForm, Rule]:
+    """Return the first rule of each form that is there; a chain is read once for all forms, and let go."""
+    found: dict[_RuleForm, Rule] = {}
+    left = dict.fromkeys(_FORMS, _LOOKED_AT)
+    for chain in table.chains.values():
+        for form in [form for form in left if form.may_be_in(chain.name)]:
+            left[form] -= 1
+            rule = next(filter(form.is_there, chain.rules), None)
+            if rule is not None:
+                found[form] = rule
+            if rule is not None or not left[form]:
+                del left[form]
+        if not left:
+            break
+    return found
 
 
 def _cue(text: str, written: Releases, line: int) -> Cue:
     return Cue(text, written, line, KUBE_PROXY.name)
-
-
-def _chains_of(table: Table, beginnings: tuple[str, ...]) -> Iterator[Chain]:
-    named = (
-        chain
-        for name, chain in table.chains.items()
-        if name in beginnings or ("/" in name and name.startswith(beginnings))
-    )
-    return islice(named, _LOOKED_AT)

@@ -69,7 +69,7 @@ class OwnForm(NamedTuple):
     joined: str = ""
     chains: tuple[str, ...] = ()
     elements: tuple[tuple[str, int, Element], ...] = ()
-    asked: frozenset[str] = frozenset()
+    asked: tuple[str, ...] = ()
     ends: bool = False
 
     @property
@@ -164,7 +164,7 @@ class Forms:
         found = self._table.nft.sets.get(CLUSTER_IPS)
         if found is None:
             return frozenset()
-        keys = [element.key for element in found.elements]
+        keys = [element.key for element in found.walked()]
         values = frozenset(key.data for key in keys if isinstance(key, Value) and isinstance(key.data, int))
         return values if len(values) == len(keys) and not found.head.flags else None
 
@@ -190,7 +190,7 @@ class Forms:
         tokens = tuple([numbers.setdefault(token, len(numbers)) for token in parts[1::2]])
         literals = tuple(parts[::2])
         addresses = tuple([token for token in numbers if "/" not in token])
-        asked = _asked_alone(parts) if "daddr " in joined else frozenset[str]()
+        asked = _asked_alone(parts) if "daddr " in joined else ()
         said = self._said_in(literals)
         ends = any(word in joined for word in _ENDING)
         whole = (
@@ -299,12 +299,12 @@ class Forms:
         return sorted([*own, *(found.line for found in table.sets.values() if "/" not in found.name)])
 
 
-def _asked_alone(parts: Sequence[str]) -> frozenset[str]:
+def _asked_alone(parts: Sequence[str]) -> tuple[str, ...]:
     """Return the addresses with which destinations are compared, and that nothing is sent to or comes from."""
     found: dict[bool, set[str]] = {True: set(), False: set()}
     for before, token in zip(parts[::2], parts[1::2], strict=False):
         found[before.endswith("daddr ")].add(token)
-    return frozenset(found[True] - found[False])
+    return tuple(found[True] - found[False])  # one, or none: a set would be much
 
 
 def _verdict_text(element: Element) -> str:

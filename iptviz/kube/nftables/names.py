@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from sys import intern
 
 from iptviz.kube.names import NAMELESS, ServiceName, base32
 from iptviz.records import NamedTuple
@@ -51,13 +52,15 @@ def read_chain(name: str) -> OwnChain | None:
     if found["name"] is None:
         return OwnChain(found["kind"], found["hash"], NAMELESS, "")
     by = "hash" if hash_of(found["hashed"]) == found["hash"] else "chain"
-    service = ServiceName(found["namespace"], found["name"], found["port"], by)
+    # Of ten thousand services most have the namespace, the port's name and the protocol of others.
+    namespace, port, protocol = map(intern, found.group("namespace", "port", "protocol"))
+    service = ServiceName(namespace, found["name"], port, by)
     host = found["host"]
     if host is None:
-        return OwnChain(found["kind"], found["hash"], service, found["protocol"])
+        return OwnChain(found["kind"], found["hash"], service, protocol)
     address = host if _IPV4.fullmatch(host) else host.replace(".", ":")
     endpoint = join_endpoint(address, int(found["number"]))
-    return OwnChain(found["kind"], found["hash"], service, found["protocol"], endpoint)
+    return OwnChain(found["kind"], found["hash"], service, protocol, endpoint)
 
 
 _IPV4 = re.compile(r"\d+(?:\.\d+){3}")
