@@ -304,7 +304,7 @@ def _asked_alone(parts: Sequence[str]) -> tuple[str, ...]:
     found: dict[bool, set[str]] = {True: set(), False: set()}
     for before, token in zip(parts[::2], parts[1::2], strict=False):
         found[before.endswith("daddr ")].add(token)
-    return tuple(found[True] - found[False])  # one, or none: a set would be much
+    return tuple(sorted(found[True] - found[False]))  # one, or none: a set would be much
 
 
 def _verdict_text(element: Element) -> str:
