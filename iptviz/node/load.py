@@ -127,7 +127,7 @@ def load_node(
     return Snapshot(dumps, chosen.evidence, name=chosen.name, problems=found.problems)
 
 
-_KEEPING = {"nft", "ipvs"}
+KEEPING = {"nft", "ipvs"}
 """Kinds of evidence that tell of services without any dump."""
 
 
@@ -138,11 +138,11 @@ def _listed(found: FoundIn, wanted: str | None) -> Snapshot | None:
         DumpError: it is not clear which node is meant.
     """
     own = [piece for piece in found.evidence if piece.namespace is None]
-    if not any(piece.kind in _KEEPING for piece in own):
+    if not any(piece.kind in KEEPING for piece in own):
         return None
     from iptviz.node.gather import Group, choose_node
 
-    names = dict.fromkeys(piece.node for piece in own if piece.kind in _KEEPING)
+    names = dict.fromkeys(piece.node for piece in own if piece.kind in KEEPING)
     groups = [Group(name, (), tuple(piece for piece in own if piece.node in {name, None})) for name in names]
     chosen = choose_node(groups, found.name, wanted)
     node = Snapshot((), chosen.evidence, name=chosen.name, problems=found.problems)
