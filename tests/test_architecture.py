@@ -32,6 +32,7 @@ ORDER = (
     {"checks"},
     {"compare"},
     {"redact"},
+    {"fleets"},
     {"questions"},
     {"documents"},
     {"view"},

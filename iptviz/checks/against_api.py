@@ -121,6 +121,8 @@ REMARKS: dict[str, str | Callable[..., str]] = {
 def service_missing(*, differing: Differing) -> str:
     """The API has a service port that the dump does not have.
 
+    In a fleet that is compared without the API, what most nodes have stands in for it.
+
     Why: Connections to it are not rewritten on this node: they time out.
     """
     return f"{differing.name}/{differing.protocol} is not in the dump: the API has it at {differing.expected}"
@@ -129,6 +131,8 @@ def service_missing(*, differing: Differing) -> str:
 @diagnosis("critical", advice=_SYNC)
 def service_extra(*, differing: Differing) -> str:
     """The dump has a service port that the API does not have, or that kube-proxy is to ignore.
+
+    In a fleet that is compared without the API, what most nodes have stands in for it.
 
     Why: Connections to its address go to endpoints of a service that is gone.
     """
@@ -157,6 +161,8 @@ def frontend_extra(*, differing: Differing) -> str:
 def endpoint_missing(*, differing: Differing) -> str:
     """The API has a ready endpoint that this node does not send connections to.
 
+    In a fleet that is compared without the API, what most nodes have stands in for it.
+
     Why: The endpoint carries nothing of this node's connections; where it is the only one, they fail.
     """
     of = f" (pod {differing.pod})" if differing.pod else ""
@@ -168,6 +174,8 @@ def endpoint_missing(*, differing: Differing) -> str:
 @diagnosis("critical", reference="k/k#28674, #67875, #51445", advice=_SYNC)
 def endpoint_extra(*, differing: Differing) -> str:
     """This node sends connections to what the API does not have as an endpoint, or not for this node.
+
+    In a fleet that is compared without the API, what most nodes have stands in for it.
 
     Why: The pod is gone, another one has its address, or it is not ready: connections time out or reach another
     pod.
@@ -192,6 +200,8 @@ def endpoint_port_differs(*, differing: Differing) -> str:
 @diagnosis("medium", advice=_SYNC)
 def share_differs(*, differing: Differing) -> str:
     """The endpoints of the API are in the dump, and do not get even shares of connections.
+
+    In a fleet that is compared without the API, what most nodes have stands in for it.
 
     Why: Some endpoints carry more than others, up to all connections.
     """

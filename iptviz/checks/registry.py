@@ -50,6 +50,7 @@ CATALOGUES = (
     "rules",
     "never_matching",
     "against_api",
+    "between_nodes",
     "absence",
     "strangers",
     "era",

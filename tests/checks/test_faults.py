@@ -22,8 +22,8 @@ from tests.conftest import FIXTURES
 FAULTS = sorted(FIXTURES.glob("checks/*/fault*.rules"))
 NEAR_MISSES = sorted(FIXTURES.glob("checks/*/near*.rules"))
 EVIDENCE = ("addresses", "routes", "ipset", "recent", "sysctl")
-NOT_OF_DUMPS = {what for name in ("against_api",) for what in catalogue(name).diagnoses}
-"""What is found by comparing a dump with the API, and never in the dump alone."""
+NOT_OF_DUMPS = {what for name in ("against_api", "between_nodes") for what in catalogue(name).diagnoses}
+"""What is found by comparing a dump with the API or with others, and never in the dump alone."""
 
 
 def ids(path: Path) -> Counter[str]:

@@ -14,6 +14,7 @@ import pytest
 import iptviz
 from iptviz.checks import wording
 from iptviz.checks.against_api import DIAGNOSES, Differing
+from iptviz.checks.between_nodes import Otherwise
 from iptviz.checks.finding import CERTAIN, SEVERITIES, Finding, Withheld
 from iptviz.checks.host_ports import HostPort
 from iptviz.checks.lost_sources import Rewritten
@@ -48,6 +49,7 @@ BRACES = ("{", "}")
 FRONTENDS = tuple(all_frontends(iptviz.load("fixtures/httpd-service/dump.rules")))
 OUTSIDE = read_assumption("not source in 10.244.0.0/16")
 DIFFERING = Differing(NAMELESS, "default/web:http", "tcp", "10.96.0.1:80", "10.244.0.1:80", "10.244.0.2:80")
+OTHERWISE = Otherwise("default/web:http/tcp", "cluster IP 10.96.0.1:80", ("10.244.1.9:80",), ("node-7",), 60)
 (CUE, *_) = era_of(iptviz.load("fixtures/policies-old/dump.rules")).evidence
 LIMIT = AddressLimit(only=True, networks=("192.0.2.10",), rules=(FRONTENDS[0].rule,))
 BROKEN = BrokenEndpoint(dump_rule(FRONTENDS[0].rule), "no-dnat", Fraction(1, 4), "10.244.0.1:80", last=False)
@@ -107,6 +109,7 @@ VALUES: dict[str, Hashable] = {
     "because": remark("mode-ipvs"), "old_era": remark("mode-none"), "new_era": remark("mode-ipvs"), "old": "legacy", "new": "nf_tables",
     "open_at": "map service-ips", "legacy": False, "order": "untold",
     "sides": ("old",), "fact": "interfaces", "kinds": ("routes", "sysctls"), "namespace": "shop", "backend": "legacy", "why": "cut",
+    "otherwise": OTHERWISE, "nodes": ("node-7", "node-9"), "folder": "dumps",
 }  # fmt: skip
 """A value of the right kind for every name that a sentence is made from."""
 

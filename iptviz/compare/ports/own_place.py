@@ -42,8 +42,8 @@ def _is_local(port: ChangedPort, one: PortDifference) -> bool:
     if one.kind in _OF_LOCAL_ENDPOINTS:
         return bool(one.frontends) and all(_is_local_only(port, form) for form in one.frontends)
     if one.kind == "masquerade":
-        return _of_own_pods(one.old) and _of_own_pods(one.new)
-    return one.kind == "node port addresses" and _of_own_addresses(one.old) and _of_own_addresses(one.new)
+        return asks_for_own_pods(one.old) and asks_for_own_pods(one.new)
+    return one.kind == "node port addresses" and at_own_addresses(one.old) and at_own_addresses(one.new)
 
 
 def _is_local_only(port: ChangedPort, form: FrontendForm) -> bool:
@@ -67,7 +67,7 @@ def _for_own_pods(fare: Fare, port: PortForm) -> object:
     networks = (
         one.condition.value
         for form in port.frontends
-        if _of_own_pods(form.masquerade)
+        if asks_for_own_pods(form.masquerade)
         for needs in form.masquerade or ()
         for one in needs
     )
@@ -88,7 +88,7 @@ def _as_own(asked: Assumption, own: Collection[str]) -> Assumption:
     return asked._replace(condition=asked.condition._replace(value="own pods")) if is_own else asked
 
 
-def _of_own_pods(value: Value) -> bool:
+def asks_for_own_pods(value: Value) -> bool:
     """Whether connections are masqueraded by one question alone, whether they come from a network of pods.
 
     kube-proxy asks so for the pods of its own node with --detect-local-mode=NodeCIDR.
@@ -98,7 +98,7 @@ def _of_own_pods(value: Value) -> bool:
     return any([one and one.kind for one in conditions] == ["source-cidr"] for conditions in kinds)
 
 
-def _of_own_addresses(value: Value) -> bool:
+def at_own_addresses(value: Value) -> bool:
     """Whether node ports answer at single addresses alone, which are the node's own."""
     if not isinstance(value, tuple) or len(value) != 2 or value[0] is not True:
         return False
