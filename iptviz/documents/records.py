@@ -12,7 +12,7 @@ from iptviz.rules.form import UNKNOWN_PORTS
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from iptviz.documents.shapes import Shape
 
@@ -35,6 +35,10 @@ _OUTCOMES = (
 )  # fmt: skip
 _DIFFERENCES = (
     "service", "protocol", "difference", "at", "api", "dump", "share", "exact", "line",
+)  # fmt: skip
+_FLEET = (
+    "kind", "severity", "id", "family", "namespace", "name", "port_name", "protocol", "frontend",
+    "endpoint_count", "endpoints", "node_count", "of", "nodes", "message", "advice",
 )  # fmt: skip
 _NO_PATH = (None,) * 12
 """The fields of what becomes of clients, in a record of what kube-proxy's chains choose."""
@@ -249,6 +253,47 @@ def _jumps(document: Shape) -> Iterator[Record]:
             yield jump["table"], jump["from"], kind, jump["to"], rule["line"], rule["text"]
 
 
+_MOST_IN_CELL = 100
+"""So many nodes or endpoints are named in a cell: what spreadsheets take of one has an end."""
+
+
+def _of_fleet(document: Shape) -> Iterator[Record]:
+    """Yield a record for each finding: a difference, a cause that check found, a source that could not be read.
+
+    One for each finding and node would be millions of thousands of nodes, and no sheet holds more than one. With
+    the names in a cell, a filter for those that contain a node's name still shows all that it has.
+    """
+    for found in document["findings"]:
+        at = None if found["frontend"] is None else _frontend(found["frontend"])
+        yield _of_nodes("difference", found, found["family"], found["protocol"], at, found["endpoints"])
+    for found in document["checks"]:
+        yield _of_nodes("check", found, None, None, None, ())
+    blank = (None,) * (len(_FLEET) - 5)
+    for one in document["unreadable"]:
+        yield ("unreadable", None, None, *blank, one["source"], one["reason"])
+
+
+def _of_nodes(
+    kind: str,
+    found: Shape,
+    family: str | None,
+    protocol: str | None,
+    at: str | None,
+    endpoints: Sequence[str],
+) -> Record:
+    service = found["service"] or {}
+    return (
+        kind, found["severity"], found["id"], family, service.get("namespace"), service.get("name"),
+        service.get("port_name"), protocol, at, len(endpoints), _in_cell(endpoints), len(found["nodes"]),
+        found["of"], _in_cell(found["nodes"]), found["message"], found["advice"],
+    )  # fmt: skip
+
+
+def _in_cell(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_IN_CELL
+    return " ".join(names[:_MOST_IN_CELL]) + (f" and {more:,} more" if more > 0 else "")
+
+
 _BY_SCHEMA: dict[str, tuple[tuple[str, ...], Callable[[Shape], Iterator[Record]]]] = {
     "iptviz.services.v1": (_SERVICE_PORTS, _service_ports),
     "iptviz.trace.v1": (_ENDPOINTS, _endpoints),
@@ -256,6 +301,7 @@ _BY_SCHEMA: dict[str, tuple[tuple[str, ...], Callable[[Shape], Iterator[Record]]
     "iptviz.verify.v1": (_DIFFERENCES, _differences),
     "iptviz.diff.v1": (diff_records.FIELDS, diff_records.records),
     "iptviz.graph.v1": (_JUMPS, _jumps),
+    "iptviz.fleet.v1": (_FLEET, _of_fleet),
 }
 
 

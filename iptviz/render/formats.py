@@ -139,8 +139,8 @@ FORMATS = {
         _format(
             "jsonl", ".jsonl .ndjson", "a JSON object per line", "json:json_lines", "elements", "elements"
         ),
-        _format("html", ".html .htm", "a page for an incident", "html:html", "page", "dump", filed=True),
-        _format("markdown", ".md .markdown", "for tickets", "markdown:markdown", "view", "dump"),
+        _format("html", ".html .htm", "a page for an incident", "html:html", "page", "dump page", filed=True),
+        _format("markdown", ".md .markdown", "for tickets", "markdown:markdown", "view", "dump page"),
         _format("zip", ".zip", "an archive of everything", "zip:archive", "view", "answers", filed=True),
     )
 }

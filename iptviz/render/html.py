@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from iptviz.errors import OutputError
 from iptviz.records import NamedTuple
 from iptviz.render.drawn import bare_svg, picture_style
+from iptviz.render.fleet_page import fleet_page
+from iptviz.render.page_parts import part, template, trusted
 from iptviz.version import __version__
 from iptviz.view.articles import Article, articles_of
-from iptviz.view.blocks import Answers, ChainBrowser, Facts, Figure, Findings, Heading, Listing, Notes, Rules
+from iptviz.view.blocks import (
+    Answers,
+    ChainBrowser,
+    Facts,
+    Figure,
+    Findings,
+    Heading,
+    HeatMap,
+    Listing,
+    Notes,
+    Rules,
+)
 from iptviz.view.nodes import in_tables
 
 if TYPE_CHECKING:
@@ -21,7 +31,6 @@ if TYPE_CHECKING:
     from iptviz.view.blocks import Table, View
     from iptviz.view.nodes import CellKind, Columns, TreeRow
 
-_FOLDER = "page"
 _CLASSES = {"hook": "case", "missing": "verdict"}
 """What a node of a tree looks like, where not like its kind."""
 
@@ -42,18 +51,16 @@ class _Answer(NamedTuple):
 
 
 def html(view: View) -> str:
-    """Return the page of a report: no request leaves it, and nothing that a dump says is markup in it."""
-    from jinja2 import Environment, StrictUndefined
-
+    """Return the page of a report or of a fleet: no request leaves it, and nothing of a dump is markup in it."""
+    if maps := view.of(HeatMap):
+        return fleet_page(view, maps[0])
     head, *dumps = view.of(Facts)
     (listing,), (browser,) = view.of(Listing), view.of(ChainBrowser)
     answers = next(iter(view.of(Answers)), Answers("", ()))
     chains, chains_note = browser.open()
     places = _listed_places(listing.table)
-    template = Environment(
-        autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-    ).from_string(_part("page.html.jinja"))
-    return template.render(
+    style, script = part("page.css") + picture_style(), part("page.js")
+    return template("page.html.jinja").render(
         title=view.title,
         head=head.facts,
         dumps=[
@@ -72,22 +79,8 @@ def html(view: View) -> str:
         said=_said,
         classes=_CLASSES,
         signs=_SIGNS,
-        **_trusted(_data({"rows": _listed_rows(listing.table, places), "chains": chains})),
+        **trusted(style, script, {"rows": _listed_rows(listing.table, places), "chains": chains}),
     )
-
-
-def _trusted(data: str) -> dict[str, Any]:
-    """Return what is written into the page as it is: style and script with their digests, and `data`."""
-    from markupsafe import Markup
-
-    style, script = _part("page.css") + picture_style(), _part("page.js")
-    return {
-        "style": Markup(style),  # noqa: S704 - our own file
-        "style_hash": _digest(style),
-        "script": Markup(script),  # noqa: S704 - our own file
-        "script_hash": _digest(script),
-        "data": Markup(data),  # noqa: S704 - see _data
-    }
 
 
 # --- answers -------------------------------------------------------------------------------------------------
@@ -141,20 +134,3 @@ def _listed_rows(table: Table, places: Sequence[int]) -> list[Any]:
         [[row.cells[place].text for place in places], row.mood, row.cells[0].table, row.cells[0].chain]
         for row in table.rows
     ]
-
-
-def _part(name: str) -> str:
-    return (files("iptviz.render") / _FOLDER / name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    """Return the digest by which a Content-Security-Policy allows a text."""
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def _data(value: Any) -> str:
-    """Return JSON that ends no script, whatever is in it."""
-    import json
-
-    text = json.dumps(value, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

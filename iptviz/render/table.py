@@ -74,8 +74,8 @@ def table_lines(table: Table, style: Style) -> Iterator[StyledLine]:
 def _below(line: Below, indent: int, style: Style) -> Iterable[StyledLine]:
     """Return the lines of what stands below a row; only a sentence is broken."""
     blanks = " " * (indent + 2 * line.depth)
-    if line.label:
-        text = f"{line.label}: {line.text}"
+    if line.label or line.is_sentence:
+        text = f"{line.label}: {line.text}" if line.label else line.text
         return hung([(blanks, "")], [(text, "dim")], style, [(f"{blanks}  ", "")])
     share = f"{line.share:>8}{GAP}" if line.share else ""
     return [[(blanks, ""), (share + line.text, "dim")]]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     BlockKind = TypeVar("BlockKind")
     Block: TypeAlias = (
         "Heading | Tree | Table | Facts | Notes | Changes | Figure | Rules | Findings | Answers | Listing"
-        " | ChainBrowser | File"
+        " | ChainBrowser | File | HeatMap"
     )
 
 later = cache
@@ -194,6 +194,44 @@ class ChainBrowser(NamedTuple):
     """
 
     open: Callable[[], tuple[dict[str, dict[str, Any]], str]]
+
+
+class HeatRow(NamedTuple):
+    """Nodes in which all columns are the same: `title` names them in short, `names` has all of them.
+
+    `states` has a sign for each column.
+    """
+
+    title: str
+    names: tuple[str, ...]
+    states: str
+
+
+class HeatColumn(NamedTuple):
+    """Service ports that are the same on all nodes; `is_node` that it is about the nodes themselves."""
+
+    names: tuple[str, ...]
+    is_node: bool = False
+
+    @property
+    def title(self) -> str:
+        """The first name, and how many more there are."""
+        more = len(self.names) - 1
+        return f"{self.names[0]} and {more:,} more" if more else self.names[0]
+
+
+class HeatMap(NamedTuple):
+    """Nodes by what differs between them: equal rows are one, equal columns are one.
+
+    `columns` are service ports that differ somewhere, the most harmful first; `left_out` counts further ones,
+    and `alike` those that are the same everywhere. `signs` are those that occur: each with what it means.
+    """
+
+    columns: tuple[HeatColumn, ...]
+    rows: tuple[HeatRow, ...]
+    signs: tuple[tuple[str, str], ...]
+    alike: int
+    left_out: int = 0
 
 
 class File(NamedTuple):

@@ -67,8 +67,9 @@ class Columns(NamedTuple):
 class Below(NamedTuple):
     """A line below a row of a table: a text, the share before it if any, and how deep it is set in.
 
-    With a `label` it is a sentence of the documentation, which may be broken into lines; a rule is not, so that
-    it can be copied. `pieces` are such a sentence, each with whether it is a command.
+    With a `label` it is a sentence of the documentation, which may be broken into lines, as one that
+    `is_sentence`; a rule is not, so that it can be copied. `pieces` are those of the documentation, each with
+    whether it is a command.
     """
 
     text: str
@@ -76,6 +77,7 @@ class Below(NamedTuple):
     depth: int = 0
     label: str = ""
     pieces: tuple[tuple[str, bool], ...] = ()
+    is_sentence: bool = False
 
 
 class TableRow(NamedTuple):

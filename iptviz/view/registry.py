@@ -23,8 +23,9 @@ class Question(NamedTuple):
     """A question: the function that builds its view, as `module:name`, the class of its results, what it holds.
 
     It holds the blocks that matter to formats: `tree`, `table`, `changes`, `picture`, `answers`; `dump` where a
-    page can show a dump beside it; `document` where it has one, `elements` where that is a list, `findings` where
-    it tells what is wrong, and `records` where iptviz.documents.records makes rows of it.
+    page can show a dump beside it, `page` where it has one of its own; `document` where it has one, `elements`
+    where that is a list, `findings` where it tells what is wrong, and `records` where iptviz.documents.records
+    makes rows of it.
     """
 
     builder: str
@@ -46,6 +47,9 @@ QUESTIONS = {
     ),
     "diff": Question("iptviz.view.diff:diff_view", "DiffResult", _OF_A_DUMP | {"changes"}),
     "verify": Question("iptviz.view.verify:verify_view", "VerifyResult", _OF_A_DUMP | {"table"}),
+    "fleet": Question(
+        "iptviz.view.fleet:fleet_view", "FleetResult", frozenset({"page", "document", "records", "table"})
+    ),
     "check": Question(
         "iptviz.view.check:check_view",
         "CheckResult",

@@ -9,6 +9,7 @@ from iptviz.errors import OutputError
 from iptviz.node.listing import NftListing, rule_counts
 from iptviz.paths.fares import fails_unduly
 from iptviz.questions.check import CheckResult
+from iptviz.questions.fleet import FleetResult
 from iptviz.questions.report import ReadFrom, ReportResult, report_of
 from iptviz.questions.service_sources import service_sources
 from iptviz.questions.services import ServicesResult, services
@@ -30,6 +31,7 @@ from iptviz.view.blocks import (
 )
 from iptviz.view.chain_browser import browsed, chosen_chains
 from iptviz.view.check import check_facts, check_notes, findings_table, found_text, severities_text
+from iptviz.view.fleet import fleet_page_view
 from iptviz.view.labels import here, note_texts, short_dump_label, virtual_servers_of
 from iptviz.view.numbers import counted
 from iptviz.view.reached import cause_facts
@@ -53,9 +55,13 @@ if TYPE_CHECKING:
 def page_view(result: Any, *, fold: bool = True) -> View:
     """Return the view of any answer about a dump: that of a report on the dump, which holds this answer alone.
 
+    The answer about a fleet, which is about no dump, has a page of its own.
+
     Raises:
         OutputError: it is a check of listings of nft without kube-proxy's table, of which there is no report.
     """
+    if isinstance(result, FleetResult):
+        return fleet_page_view(result, fold=fold)
     if isinstance(result, ServicesResult):
         result = report_of(result, ())
     elif isinstance(result, CheckResult):

@@ -34,4 +34,4 @@ def test_a_share_of_which_only_bounds_are_known_has_both() -> None:
 
 
 def test_which_questions_have_records() -> None:
-    assert ASKED_FOR == ["trace", "packet", "services", "diff", "verify", "graph"]
+    assert ASKED_FOR == ["trace", "packet", "services", "diff", "verify", "fleet", "graph"]

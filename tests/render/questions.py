@@ -10,12 +10,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import iptviz
 from iptviz.cluster.api import read_cluster
+from iptviz.fleets.differing import Rightly
+from iptviz.fleets.summary import Unreadable
+from iptviz.intake.remark import remark
+from iptviz.kube.names import ServiceName
 from iptviz.questions.explain_finding import explain
 from iptviz.questions.report import report
 from iptviz.questions.verify import verify_cluster
+from tests.view.made_fleets import facts, fleet_of, odd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from iptviz.fleets.differing import FleetId
+    from iptviz.intake.remark import Values
 
 RULES = """\
 *nat
@@ -179,6 +187,31 @@ def _reports(words: Words) -> list[Any]:
     return [report(dump_of(words), TARGETS)]
 
 
+def _fleets(words: Words) -> list[Any]:
+    """Three nodes, of which one says everything otherwise, and a file that cannot be read."""
+    nodes = [facts(words.free, source=words.file, cnis=(words.name,)), facts("b", era="x"), facts("c")]
+    named = ServiceName(words.name, words.comment, words.free, "comment")
+    about: dict[FleetId, Values] = {
+        "endpoint-extra": (), "service-missing": (), "share-differs": (),
+        "property-differs": (("what", words.free), ("here", words.comment), ("elsewhere", words.name)),
+    }  # fmt: skip
+    findings = [
+        odd(what, [0], 3, 1, words.free)._replace(service=named, values=values)
+        for what, values in about.items()
+    ]
+    findings += [odd("mode-differs", [0], 3, here=words.name, elsewhere="x")]
+    findings += [odd("hostport-gone", [0], 3, ports=(words.free,))]
+    return [
+        fleet_of(
+            nodes,
+            findings,
+            unreadable=(Unreadable(words.file, words.free),),
+            notes=(remark("fleet-name-twice", names=(words.free,)),),
+            rightly=(Rightly(words.free, 2),),
+        )
+    ]
+
+
 QUESTIONS: dict[str, Callable[[Words], list[Any]]] = {
     "trace": _traces,
     "packet": _packets,
@@ -186,6 +219,7 @@ QUESTIONS: dict[str, Callable[[Words], list[Any]]] = {
     "services": _services,
     "diff": _diffs,
     "verify": _verified,
+    "fleet": _fleets,
     "check": _checked,
     "explain": _explained,
     "sources": _sources,

@@ -17,7 +17,7 @@ from iptviz.view.registry import QUESTIONS, Question
 
 DEFAULTS = {
     "trace": "tree", "packet": "tree", "graph": "tree", "services": "table", "verify": "table", "diff": "table", "check": "table",
-    "explain": "table", "sources": "table", "report": "html",
+    "explain": "table", "sources": "table", "report": "html", "fleet": "table",
 }  # fmt: skip
 ANSWERS = Columns("answers", ("Share", "Where"), "Answers", spared=("Where",))
 

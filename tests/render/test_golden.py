@@ -24,10 +24,12 @@ from iptviz.terminal import Style
 from iptviz.version import __version__
 from iptviz.view.trace_picture import trace_picture
 from tests.conftest import GOLDEN
+from tests.view.made_fleets import agreeing, sixty
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from iptviz.questions.fleet import FleetResult
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -113,9 +115,11 @@ DIFFS: dict[str, tuple[tuple[str, str], dict[str, Any]]] = {
 }
 # name -> what is explained
 EXPLAINED = {"explain-finding": "nat-flushed", "explain-conditions": "conditions"}
+# name -> what makes the answer
+FLEETS: dict[str, Callable[[], FleetResult]] = {"fleet-odd": sixty, "fleet-agreeing": agreeing}
 QUESTIONS: dict[str, dict[str, Any]] = {
     "trace": TRACES, "packet": PACKETS, "services": SERVICES, "graph": GRAPHS, "report": REPORTS, "check": CHECKS,
-    "explain": EXPLAINED, "diff": DIFFS,
+    "explain": EXPLAINED, "diff": DIFFS, "fleet": FLEETS,
 }  # fmt: skip
 ROWS = [*TRACES, *PACKETS, *GRAPHS]
 
@@ -161,6 +165,12 @@ EXPLAINED_OPTIONS = {
     "table-80.txt": ("table", Style(width=80)),
     "json": ("json", Style()),
 }
+FLEET_OPTIONS = {
+    "table.txt": ("table", Style()),
+    "table-80.txt": ("table", Style(width=80)),
+    "md": ("markdown", Style()),
+    "html.txt": ("html", Style()),
+}
 ALL_OPTIONS = OPTIONS | DIFF_OPTIONS | OUTLINED_OPTIONS | REPORT_OPTIONS | CHECK_OPTIONS | SELECTED_OPTIONS
 CASES = [
     *((row, ending) for row in TRACES for ending in OPTIONS),
@@ -175,6 +185,7 @@ CASES = [
     *((row, ending) for row in DIFFS for ending in DIFF_OPTIONS),
     ("diff-changed", "html.txt"),
     *((row, ending) for row in EXPLAINED for ending in EXPLAINED_OPTIONS),
+    *((row, ending) for row in FLEETS for ending in FLEET_OPTIONS),
 ]
 FILES = {f"{row}.{ending}" for row, ending in CASES}
 
@@ -211,6 +222,8 @@ def answer(row: str) -> Any:
     if row in DIFFS:
         sides, options = DIFFS[row]
         return iptviz.diff(*(iptviz.load(f"fixtures/{path}") for path in sides), **options)
+    if row in FLEETS:
+        return FLEETS[row]()
     if row in EXPLAINED:
         return explain(EXPLAINED[row])
     fixture, about = PACKETS[row]
