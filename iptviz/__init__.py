@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from iptviz.node.load import load, load_all, load_node
     from iptviz.node.snapshot import Snapshot
     from iptviz.questions.diff import DiffResult, diff
+    from iptviz.questions.fleet import FleetResult, fleet
     from iptviz.questions.graph import GraphResult, graph
     from iptviz.questions.packet import PacketResult, packet
     from iptviz.questions.services import ServicesResult, services
@@ -35,6 +36,7 @@ __all__ = [
     "DiffResult",
     "Dump",
     "DumpError",
+    "FleetResult",
     "GraphResult",
     "IptvizError",
     "OutputError",
@@ -50,6 +52,7 @@ __all__ = [
     "__version__",
     "check",
     "diff",
+    "fleet",
     "graph",
     "jump_graph",
     "load",
@@ -90,6 +93,8 @@ _HOMES = {
     "diff": "iptviz.questions.diff",
     "VerifyResult": "iptviz.questions.verify",
     "verify": "iptviz.questions.verify",
+    "FleetResult": "iptviz.questions.fleet",
+    "fleet": "iptviz.questions.fleet",
     "GraphResult": "iptviz.questions.graph",
     "graph": "iptviz.questions.graph",
     "jump_graph": "iptviz.jumps",

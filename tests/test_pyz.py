@@ -39,6 +39,7 @@ ANSWERS = (
     ("trace", "10.97.13.199", FIXTURE),
     ("services", BROKEN, "-f", "csv"),
     ("check", LOOPED),
+    ("fleet", FIXTURE, BROKEN, "-f", "html"),
     ("explain", "forward-drop"),
     ("packet", "--src", "10.244.0.9", "--dst", "10.97.13.198", "--protocol", "tcp", "--dport", "79", FIXTURE),
     ("diff", FIXTURE, BROKEN),

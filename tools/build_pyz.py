@@ -43,9 +43,14 @@ _UNUSED = {
 
 _SHORTENED = {
     "rich/_emoji_codes.py": b"EMOJI = {}\n",
+    "rich/_spinners.py": b'SPINNERS = {"dots": {"interval": 80, "frames": "|/-\\\\"}}\n',
+    # YAML is read, never written.
+    "yaml/emitter.py": b"class EmitterError(Exception): pass\nclass Emitter: pass\n",
+    "yaml/representer.py": b"class RepresenterError(Exception): pass\nclass BaseRepresenter: pass\n"
+    b"class SafeRepresenter(BaseRepresenter): pass\nclass Representer(SafeRepresenter): pass\n",
     "rich/_unicode_data/_versions.py": b'VERSIONS = ("17.0.0",)\n',
 }
-"""What of them is imported and hardly asked: names of pictures, and how wide characters were in older Unicode."""
+"""What of them is imported and hardly asked: names of pictures, what turns beside a bar, older Unicode."""
 
 _LICENCES = ("LICENSE", "LICENCE", "COPYING", "NOTICE")
 
@@ -53,9 +58,18 @@ _TOLD = ("iptviz/cli/", "iptviz/checks/")
 """Whose docstrings are the help, and what is said of findings."""
 
 _COMPILE = f"""
+import marshal
 import sys
 from pathlib import Path
 from py_compile import PycInvalidationMode, compile
+from types import CodeType
+
+
+def bare(code):
+    inner = (bare(one) if isinstance(one, CodeType) else one for one in code.co_consts)
+    return code.replace(co_linetable=b"", co_consts=tuple(inner))
+
+
 folder = Path(sys.argv[1])
 for source in sorted(folder.rglob("*.py")):
     name = source.relative_to(folder).as_posix()
@@ -65,10 +79,14 @@ for source in sorted(folder.rglob("*.py")):
         str(source), str(place), dfile=name, doraise=True, optimize=0 if told else 2,
         invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
     )
+    if not name.startswith("iptviz/"):
+        content = place.read_bytes()
+        place.write_bytes(content[:16] + marshal.dumps(bare(marshal.loads(content[16:]))))
 """
 """What each Python is given to do: bytecode that depends on the sources alone (PEP 552).
 
 Docstrings are kept where they are the help, and what is said of findings: elsewhere they are a tenth of it all.
+In which line of a library something is, which takes a seventh of its bytecode, nobody who has this file asks.
 """
 
 

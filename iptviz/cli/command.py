@@ -113,14 +113,18 @@ def _written(options: Options, typed: Mapping[str, Any], named: Mapping[str, Nam
     return (given.get(name) is not None for name, kind in named.items() if kind is Named.WRITTEN)
 
 
-def command(*, without: Collection[str] = (), asks: str = "") -> Callable[[Callable[..., int]], CliCommand]:
+def command(
+    *, without: Collection[str] = (), asks: str = "", helps: Mapping[str, str] | None = None
+) -> Callable[[Callable[..., int]], CliCommand]:
     """Make a command of a function that takes the shared options and its own arguments, and returns the status.
 
-    `without` names shared options that it does not have, `asks` the question whose formats it can write.
+    `without` names shared options that it does not have, `asks` the question whose formats it can write. `helps`
+    has for shared options what they do where that is something of its own.
     """
+    own_helps = {**(helps or {}), **({"format_name": _formats(asks)} if asks else {})}
 
     def decorate(function: Callable[..., int]) -> CliCommand:
-        shared = _shared(without, {"format_name": _formats(asks)} if asks else {})
+        shared = _shared(without, own_helps)
         bar_in = _parameters_of(Bar, function)
 
         def run(options: Options, bar: Bar, **typed: Any) -> int:

@@ -14,6 +14,7 @@ COMMANDS = {
     "packet": "iptviz.cli.packet:packet_command",
     "diff": "iptviz.cli.diff:diff_command",
     "verify": "iptviz.cli.verify:verify_command",
+    "fleet": "iptviz.cli.fleet:fleet_command",
     "graph": "iptviz.cli.graph:graph_command",
     "report": "iptviz.cli.report:report_command",
     "redact": "iptviz.cli.redact:redact_command",

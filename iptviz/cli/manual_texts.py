@@ -29,8 +29,9 @@ EXIT_STATUS = (
     (
         "1",
         (
-            "Findings (`check`), differences (`verify`), or a TARGET or chain that the dump does not have. "
-            "`services --exit-code` exits with 1 where a filter for faults lists any. `--exit-zero` makes it 0."
+            "Findings (`check`), differences (`verify`, `diff`, `fleet`), or a TARGET or chain that the dump "
+            "does not have. `services --exit-code` exits with 1 where a filter for faults lists any. "
+            "`--exit-zero` makes it 0."
         ),
     ),
     (
@@ -69,6 +70,7 @@ EXAMPLES = (
         "iptviz packet node.rules --src 10.244.0.9 --dst 10.97.13.198 --protocol tcp --dport 80",
         "What happens to one packet in all tables?",
     ),
+    ("iptviz fleet nodes/ --cache ~/.cache/iptviz", "Which nodes differ from the others?"),
     ("iptviz report node.rules default/web -o report.html", "Write one file for an incident."),
     (
         "iptviz services -f jsonl node.rules | jq -r .service.name",
