@@ -20,7 +20,7 @@ from iptviz.cli.packet import packet_command
 from iptviz.cli.told import Argument, option
 from iptviz.redact.named import NODE_FILES, Named
 from iptviz.redact.translate import TRANSLATIONS
-from tests.render.questions import OF_NO_DUMP
+from tests.render.questions import WITHOUT_PSEUDONYMS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,7 +91,7 @@ def test_a_word_is_refused_where_it_is_none_that_is_known(api: str, name: str, s
         "diff": [FIXTURE, FIXTURE],
         "explain": [],
     }.get(name, [FIXTURE])
-    asked = [name, *asked, *(["--redact"] if name not in {"redact", *OF_NO_DUMP} else [])]
+    asked = [name, *asked, *(["--redact"] if name not in {"redact", *WITHOUT_PSEUDONYMS} else [])]
     assert status_of(*asked) < 2
     param = next(param for param in clicked(name).params if param.name == said.name)
     flag = [] if param.param_type_name == "argument" else [param.opts[-1]]
@@ -103,7 +103,7 @@ def test_a_word_is_refused_where_it_is_none_that_is_known(api: str, name: str, s
 def test_shared_options_are_those_of_the_table(name: str) -> None:
     said = [each.name for each in made(name).arguments if each.name in Options._fields]
     assert {"output", "quiet"} <= set(said)
-    assert ({"mapping", "max_size"} <= set(said)) == (name not in OF_NO_DUMP)
+    assert ("mapping" in said) == (name not in WITHOUT_PSEUDONYMS)
     assert said == [option for option in Options._fields if option in said]
 
 

@@ -34,6 +34,7 @@ LONG = (
     ("report", TODAY, "-f", "markdown"),
     ("redact", TODAY),
     ("sources", TODAY),
+    ("fleet", TODAY, "fixtures/policies-old/dump.rules"),
     ("packet", "--src", "10.0.0.1", "--dst", "203.0.113.10", "--protocol", "tcp", "--dport", "80", TODAY),
 )
 

@@ -181,8 +181,9 @@ def mode_differs(*, otherwise: Otherwise) -> str:
     Do (other): Where modes are mixed, finish the migration, or set `mode` in the configuration of kube-proxy on
     these nodes, and restart it.
     """
-    here, elsewhere = mode_text(otherwise.said("here")), mode_text(otherwise.said("elsewhere"))
-    return f"{here}{otherwise.on}; {elsewhere} {_others(otherwise)}"
+    here, elsewhere = mode_text(otherwise.said("here")), otherwise.said("elsewhere", "")
+    beside = f"; {mode_text(elsewhere)} {_others(otherwise)}" if elsewhere else ""
+    return f"{here}{otherwise.on}{beside}"
 
 
 def mode_text(mode: str) -> str:

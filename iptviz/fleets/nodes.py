@@ -159,7 +159,7 @@ def _modes(summary: Summary) -> Iterator[OddFinding]:
         usual = _usual({mode: nodes for mode, nodes in by_mode.items() if mode not in _GONE})
         of = sum(map(count_of, by_mode.values()))
         for mode, nodes in by_mode.items():
-            if usual and mode != usual:
+            if mode != usual and (usual or mode == "flushed"):
                 before = told.get((mode, usual), (0, 0))
                 told[mode, usual] = before[0] | nodes, max(before[1], of)
     for (mode, usual), (nodes, of) in told.items():

@@ -73,6 +73,8 @@ def test_nodes_without_rules_are_never_what_is_usual(tmp_path: Path) -> None:
     nodes = texts()
     _, odd = judged([nodes[0], *(flushed(text, chains=True) for text in nodes[1:])], tmp_path)
     assert odd == {("mode-differs", "", "234")}
+    _, odd = judged([flushed(text, chains=True) for text in nodes], tmp_path)
+    assert odd == {("mode-differs", "", "1234")}
 
 
 def test_a_hook_that_is_lost_on_all_nodes_is_lost(tmp_path: Path) -> None:

@@ -229,3 +229,6 @@ QUESTIONS: dict[str, Callable[[Words], list[Any]]] = {
 
 OF_NO_DUMP = {"explain"}
 """Questions whose answers have none of the words."""
+
+WITHOUT_PSEUDONYMS = {*OF_NO_DUMP, "fleet"}
+"""The commands that cannot hide names: of no dump, or of more dumps than one key is made for."""
