@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING
 
 from iptviz.checks.between_nodes import MODES, duration_text
@@ -87,9 +89,8 @@ def _headed(heading: str, table: Table, *facts: Fact) -> Iterator[Block]:
 
 def _verdict(result: FleetResult, odd: Sequence[OddNodes], named: Named) -> Iterator[Fact]:
     count = sum(one.nodes.bit_count() for one in odd)
-    yield Fact(
-        "Verdict", _verdict_text(result, count), "bad" if count or not_compared(result) else "good", "verdict"
-    )
+    is_bad = count or not_compared(result) or _incomplete(result)
+    yield Fact("Verdict", _verdict_text(result, count), "bad" if is_bad else "good", "verdict")
     if odd:
         yield Fact("Worst", worst_text(result, odd, named), "bad")
     for note in note_texts([note for note in result.notes if note.id in _FIRST]):
@@ -105,7 +106,8 @@ def _verdict_text(result: FleetResult, odd: int) -> str:
     ports = counted(result.compared, "service port")
     if total == 1 and result.truth != "api":
         return f"1 node with {ports}; no other to compare it with"
-    alike = total - odd - apart
+    cut = _incomplete(result)
+    alike = total - odd - apart - cut
     if not result.compared and not odd:
         return f"no service port compared: {counted(total, 'node')} without any that others show"
     of_all = "the node" if total == 1 else f"all {total:,} nodes"
@@ -116,9 +118,16 @@ def _verdict_text(result: FleetResult, odd: int) -> str:
         (
             f"{who} {agree}{with_api} on {ports}",
             *([f"{counted(odd, 'node')} {'differs' if odd == 1 else 'differ'}"] if odd else []),
+            *([counted(cut, "incomplete dump")] if cut else []),
             *([f"{counted(apart, 'node')} not compared"] if apart else []),
         )
     )
+
+
+def _incomplete(result: FleetResult) -> int:
+    """Return how many nodes say nothing otherwise in dumps that lack lines: they may not agree."""
+    told = not_compared(result) | reduce(or_, (odd.nodes for odd in result.odd), 0)
+    return sum(not node.complete and not told >> place & 1 for place, node in enumerate(result.summary.nodes))
 
 
 # --- the map -------------------------------------------------------------------------------------------------

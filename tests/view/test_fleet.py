@@ -68,7 +68,7 @@ def nodes(count: int) -> list[NodeFacts]:
             fleet_of(nodes(2), [odd("service-missing", [0, 1], 2, 1)], truth="api"),
             "0 of 2 nodes agree with the API on 812 service ports; 2 nodes differ",
         ),
-        (sixty(), "49 of 60 nodes agree on 812 service ports; 11 nodes differ"),
+        (sixty(), "48 of 60 nodes agree on 812 service ports; 11 nodes differ; 1 incomplete dump"),
     ],
 )
 def test_the_first_line_is_the_verdict(result: FleetResult, verdict: str) -> None:
@@ -112,6 +112,11 @@ def test_nodes_that_were_not_compared_do_not_agree() -> None:
     rows = table(fleet_view(result), "groups")
     assert [row[3] for row in rows] == ["node-2, node-3", "node-1", "bare, other"]
     assert {row.title: row.states for row in heat_map(result).rows}["bare, other"] == "?"
+
+
+def test_a_node_whose_dump_is_cut_does_not_agree() -> None:
+    result = fleet_of([*nodes(3), facts("cut", complete=False)], ())
+    assert lead(result)["Verdict"] == "3 of 4 nodes agree on 812 service ports; 1 incomplete dump"
 
 
 # --- groups --------------------------------------------------------------------------------------------------
