@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from tests.fleet.stand_ins import HERE
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Iterator
 
     from iptviz.fleets.summary import Summary
 
@@ -105,9 +107,10 @@ def test_what_is_at_urls_or_large_is_read_side_by_side(
 
 
 SCRIPT = """
-import sys
+import signal, sys
 from iptviz.fleets.inputs import Input, Work
 from iptviz.fleets.running import summarized
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell lets what it starts in the background ignore it
 print("begun", flush=True)
 found = summarized(
     [Input(str(n), sys.argv[2]) for n in range(8)], Work("tests.fleet.stand_ins:" + sys.argv[1], 1 << 20), jobs=2,
@@ -116,31 +119,33 @@ print(len(found.nodes))
 """
 
 
-def _heed_interrupts() -> None:
-    """A shell lets what it starts in the background ignore them, and so do its children."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
-def start(tmp_path: Path, reader: str) -> subprocess.Popen[str]:
+@contextmanager
+def started(tmp_path: Path, reader: str) -> Iterator[subprocess.Popen[str]]:
+    """A script that asks, in a session of its own: nothing of it outlives the test."""
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(SCRIPT), encoding="utf-8")
     (tmp_path / "node").write_text("node", encoding="utf-8")
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, str(script), reader, str(tmp_path / "node")],
         env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        start_new_session=True, preexec_fn=_heed_interrupts,  # noqa: PLW1509 - no threads here
-    )  # fmt: skip
+        start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def test_a_script_needs_no_guard(tmp_path: Path) -> None:
-    with start(tmp_path, "named") as script:
+    with started(tmp_path, "named") as script:
         said, complaints = script.communicate(timeout=30)
     assert (said, complaints) == ("begun\n8\n", "")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_who_is_interrupted_leaves_no_worker(tmp_path: Path, how: signal.Signals) -> None:
-    with start(tmp_path, "forever") as script:
+    with started(tmp_path, "forever") as script:
         workers = _workers_of(script.pid)
         if how is signal.SIGINT:
             os.killpg(script.pid, how)  # as a terminal does
