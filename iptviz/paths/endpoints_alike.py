@@ -12,11 +12,8 @@ if TYPE_CHECKING:
 
     from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.paths.alike import Alike
-    from iptviz.xtables.address import Network
 
 _BYTES = frozenset(map(str, range(256)))
-_APART = -1
-"""Stands for the place of addresses that have several."""
 
 
 class AlikeForm(NamedTuple):
@@ -28,16 +25,15 @@ class AlikeForm(NamedTuple):
 
 
 class EndpointsAlike:
-    """Tells the form of endpoints of pods in some networks, which `alike` knows."""
+    """Tells the form of endpoints by the places of their addresses, which `alike` knows."""
 
-    def __init__(self, networks: tuple[Network, ...], alike: Alike) -> None:
-        self._networks = networks
+    def __init__(self, alike: Alike) -> None:
         self._alike = alike
         self._blocks: dict[str, int | None] = {}
         self._known: dict[int, tuple[Sequence[EndpointForm], AlikeForm | None]] = {}
 
     def form(self, endpoints: Sequence[EndpointForm]) -> AlikeForm | None:
-        """Return the form of a frontend's endpoints; None where one is no pod's.
+        """Return the form of a frontend's endpoints; None where one's address is none.
 
         Frontends of one chain have the very same endpoints, which are looked at once.
         """
@@ -56,26 +52,20 @@ class EndpointsAlike:
         return AlikeForm(addresses, distinct, (repeated, places, tuple([end[1:] for end in endpoints])))
 
     def _place(self, address: str) -> int | None:
-        """Return the place of an address among those that rules tell apart; None for one that is no pod's."""
+        """Return the place of an address among those that rules tell apart; None where it is none."""
         begin, _, last = address.rpartition(".")
         if last in _BYTES:
             if begin not in self._blocks:
                 self._blocks[begin] = self._place_of_block(begin)
-            if self._blocks[begin] != _APART:
-                return self._blocks[begin]
-        return self._place_of_one(address)
+            if (place := self._blocks[begin]) is not None:
+                return place
+        network = parse_network(address)
+        return None if network is None else self._alike.endpoint(network)
 
     def _place_of_block(self, begin: str) -> int | None:
-        """Return the place of all 256 addresses that begin so."""
+        """Return the place of all 256 addresses that begin so; None where they have several."""
         block = parse_network(f"{begin}.0/24")
         if block is None or block.version != 4:
-            return _APART
-        if not any(pods.contains(block) for pods in self._networks):
-            return _APART if any(pods.meets(block) for pods in self._networks) else None
+            return None
         place = self._alike.endpoint(block)
-        return place if place == self._alike.endpoint(block._replace(value=block.value | 0xFF)) else _APART
-
-    def _place_of_one(self, address: str) -> int | None:
-        network = parse_network(address)
-        is_pod = network is not None and any(pods.contains(network) for pods in self._networks)
-        return self._alike.endpoint(network) if network and is_pod else None
+        return place if place == self._alike.endpoint(block._replace(value=block.value | 0xFF)) else None

@@ -137,7 +137,7 @@ class SharedPaths:
             return None
         networks = (named,) if named else self._pods
         alike = self._survey.alike(networks)
-        ends = self._endpoints_in(networks, alike).form(answer.endpoints)
+        ends = self._endpoints_among(networks, alike).form(answer.endpoints)
         if not alike.is_known or ends is None:
             return None
         address = parse_network(frontend.address) if frontend.address else None
@@ -152,9 +152,10 @@ class SharedPaths:
     def _pods(self) -> tuple[Network, ...]:
         return tuple(pod_networks(self._dump, ()))
 
-    def _endpoints_in(self, networks: tuple[Network, ...], alike: Alike) -> EndpointsAlike:
+    def _endpoints_among(self, networks: tuple[Network, ...], alike: Alike) -> EndpointsAlike:
+        """Return what tells endpoints apart, also by whether they are in networks of pods."""
         if networks not in self._endpoints:
-            self._endpoints[networks] = EndpointsAlike(networks, alike)
+            self._endpoints[networks] = EndpointsAlike(alike)
         return self._endpoints[networks]
 
     def _form(self, answer: FrontendAnswer) -> _Form:
