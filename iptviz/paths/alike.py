@@ -77,6 +77,11 @@ class Alike:
         known = not self._host.sets and (self._listing is None or self._native.is_known)
         return known and bool(self._after_nat) and not self._holes
 
+    @property
+    def is_searched(self) -> bool:
+        """Whether the rules have been searched already: what else is asked takes no time."""
+        return "_after_nat" in self.__dict__
+
     def endpoint(self, address: Network) -> int:
         """Return the place of an address among those that what comes after nat tells apart."""
         return bisect_right(self._after_nat[0], address.value)

@@ -52,8 +52,8 @@ class Gone(NamedTuple):
 class Way:
     """The whole way of connections that start at one hook.
 
-    `networks` are those of pods; `alike` says which endpoints no rule tells apart, and is asked once `few`
-    packets have been followed.
+    `networks` are those of pods; `alike` says which endpoints no rule tells apart, and searches for that once
+    `few` packets have been followed.
     """
 
     def __init__(
@@ -90,7 +90,8 @@ class Way:
         """Return how the connection of `client` ends, of which nat made `packet`: leaves say `Gone`."""
         made = self._gone.get(packet)
         if made is None:
-            made = self._known(packet) if len(self._gone) >= self._few else None
+            searching = self._alike.is_searched or len(self._gone) >= self._few
+            made = self._known(packet) if searching else None
             if made is None:
                 made = self._followed(client, packet)
             self._gone[packet] = made
