@@ -12,6 +12,7 @@ from iptviz.errors import IptvizError
 from iptviz.fleets.inputs import IS_URL, relabelled, unreadable
 from iptviz.fleets.neighbours import Neighbours
 from iptviz.fleets.summary import Summary, merged
+from iptviz.grammar.segments import forget
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +35,7 @@ def summary_of_input(one: Input, work: Work) -> Summary:
     Whatever goes wrong with one costs nobody else anything, be it a mistake of this program.
     """
     try:
-        with _here(one, work) as path, _no_garbage():
+        with _here(one, work) as path, _leaving_nothing():
             return relabelled(_summary_at(path, work), path, one.label)
     except IptvizError as error:
         return unreadable([one], error.what)
@@ -77,17 +78,18 @@ def _itself(path: str) -> Iterator[str]:
 
 
 @contextmanager
-def _no_garbage() -> Iterator[None]:
+def _leaving_nothing() -> Iterator[None]:
     """Look for garbage once, when a dump is read and gone: meanwhile it would be looked through again and again.
 
-    A dump is a few megabytes of cycles. Without looking, as the program itself does, those of all would stay. All
-    of them are young: what was there before is not looked at.
+    A dump is a few megabytes of cycles. Without looking, as the program itself does, those of all would stay, as
+    would words of its rules. All of them are young: what was there before is not looked at.
     """
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        forget()
         gc.collect(0)
         if was_enabled:
             gc.enable()

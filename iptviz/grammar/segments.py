@@ -103,3 +103,9 @@ def _options(segment: str, table: OptionTable) -> tuple[Option, ...] | None:
 def _option(name: str, negated: bool, *values: str) -> Option:  # noqa: FBT001 - a cache has no names
     """Return the option, one object for all that are equal."""
     return Option(name, negated, values)
+
+
+def forget() -> None:
+    """Forget the segments that were read: who reads many dumps would keep those of all of them."""
+    for remembered in (_basics, _match, _target, _option):
+        remembered.cache_clear()
