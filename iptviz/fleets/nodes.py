@@ -62,7 +62,7 @@ def main_cluster(
     """Return the nodes that belong to the cluster of most, and a remark on those that share no service with them.
 
     A service is shared where it has the same name and the same address. Nodes of whose rules others of another
-    family are shown have none to share.
+    family are shown have none to share; what a dump that is cut would share may be what it lacks.
     """
     found = _clusters(ports, telling)
     if len(found) < 2:
@@ -76,12 +76,10 @@ def main_cluster(
     if not elsewhere:
         return telling, []
     names = labels(summary.nodes)
-    said = remark(
-        "fleet-other-cluster",
-        nodes=tuple(names[place] for place in places(elsewhere)),
-        others=count_of(telling & ~elsewhere),
-    )
-    return telling & ~elsewhere, [said]
+    whole = tuple(names[place] for place in places(elsewhere) if summary.nodes[place].complete)
+    others = count_of(telling & ~elsewhere)
+    said = [remark("fleet-other-cluster", nodes=whole, others=others)] if whole else []
+    return telling & ~elsewhere, said
 
 
 def _families(node: NodeFacts) -> set[str]:

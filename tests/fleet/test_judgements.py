@@ -119,3 +119,13 @@ def test_a_node_without_nat_is_in_no_group(tmp_path: Path) -> None:
 def test_a_pod_network_that_one_node_alone_takes_for_its_own_is_named(tmp_path: Path) -> None:
     _, odd = judged([*texts()[:3], texts(Setup(own_network=True))[3]], tmp_path)
     assert odd == {("property-differs", "", "4")}
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_dump_that_is_cut_may_lack_what_it_has_in_common(cut: bool, tmp_path: Path) -> None:
+    other = replace(WORLD, specs=(Spec("alone", 9, (Pod(1, 20),)),))
+    text = texts(world=other)[3]
+    text = text[: text.rindex("COMMIT")] if cut else text
+    result, odd = judged([*texts()[:3], text], tmp_path)
+    assert odd == set()
+    assert any("another cluster" in said for said in sentences(result.notes)) is not cut
