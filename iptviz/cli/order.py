@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from iptviz.errors import OrderError, TargetError, quoted
 from iptviz.records import NamedTuple
 from iptviz.redact.named import Named
+from iptviz.source.head import head_of
 from iptviz.source.origin import split_path
 from iptviz.xtables.address import parse_network, split_endpoint
 
@@ -120,11 +121,5 @@ def _is_piped() -> bool:
 
 def _begins(path: str, beginning: re.Pattern[bytes]) -> bool:
     """Whether a file begins so; of what is no file nothing is read."""
-    if not os.path.isfile(path):  # noqa: PTH113
-        return False
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            head = file.read(_HEAD)
-    except OSError:
-        return False
-    return (beginning.search if beginning is _RULES else beginning.match)(head) is not None
+    looked_for = beginning.search if beginning is _RULES else beginning.match
+    return looked_for(head_of(path, _HEAD) or b"") is not None

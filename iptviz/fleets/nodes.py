@@ -77,9 +77,9 @@ def main_cluster(
         return telling, []
     names = labels(summary.nodes)
     whole = tuple(names[place] for place in places(elsewhere) if summary.nodes[place].complete)
-    others = count_of(telling & ~elsewhere)
-    said = [remark("fleet-other-cluster", nodes=whole, others=others)] if whole else []
-    return telling & ~elsewhere, said
+    cluster = telling & ~elsewhere
+    said = [remark("fleet-other-cluster", nodes=whole, others=count_of(cluster))] if whole else []
+    return cluster, said
 
 
 def _families(node: NodeFacts) -> set[str]:

@@ -19,7 +19,7 @@ from iptviz.fleets.inputs import IS_URL, Input, Inputs, NotInstalledError
 from iptviz.fleets.summary import Unreadable
 from iptviz.intake.remark import remark
 from iptviz.node.load import is_wanted
-from iptviz.source.head import BLOCK, is_packed
+from iptviz.source.head import BLOCK, head_of, is_packed
 from iptviz.source.origin import split_path, standard_input
 
 if TYPE_CHECKING:
@@ -237,11 +237,5 @@ def _holds_rules(path: str) -> bool:
 
 def _file_holds_rules(path: str) -> bool:
     """Whether a file begins as a dump does, or may be a bundle of dumps; pipes and devices are not opened."""
-    if not os.path.isfile(path):  # noqa: PTH113
-        return False
-    try:
-        with open(path, "rb") as file:  # noqa: PTH123
-            head = file.read(_HEAD)
-    except OSError:
-        return False
-    return is_packed(head[:BLOCK]) or is_wanted(path, head)
+    head = head_of(path, _HEAD)
+    return head is not None and (is_packed(head[:BLOCK]) or is_wanted(path, head))
