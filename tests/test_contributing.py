@@ -285,7 +285,7 @@ def test_every_switch_is_one() -> None:
     texts = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("conftest.py"))
     switched = (
         "render/test_golden.py", "kernel/test_truths.py", "kernel/test_wild.py", "kernel/test_equivalence.py", "kernel/test_nft_nodes.py", "test_pyz.py", "test_package.py",
-        "paths/test_native_shared.py",
+        "paths/test_native_shared.py", "fleet/test_cluster.py",
     )  # fmt: skip
     texts += "".join((ROOT / "tests" / name).read_text(encoding="utf-8") for name in switched)
     named = re.findall(r"IPTVIZ_\w+|--update-golden", PROSE)

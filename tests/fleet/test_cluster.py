@@ -32,6 +32,9 @@ alone = pytest.mark.skipif(FLEETS == 1, reason="asked together; each alone with 
 FEW, SMALL, LARGE = 6, 12, 60
 """How many nodes a cluster has."""
 
+USUAL = (14, 24) if FLEETS > 1 else (8, 10)
+"""How many a random cluster has, at least and at most."""
+
 SETUPS = {
     "as usual": Setup(),
     "node networks": Setup(own_network=True),
@@ -139,4 +142,4 @@ def test_random_clusters(seed: int, tmp_path: Path) -> None:
         families=(4, 6) if dice.random() < 0.2 else (4,),
     )
     troubles = dice.sample(TOGETHER, dice.randint(0, 3))
-    judge(fleet_with(troubles, seed, dice.randint(14, 24), setup, dice.randint(17, 30)), tmp_path)
+    judge(fleet_with(troubles, seed, dice.randint(*USUAL), setup, dice.randint(17, 30)), tmp_path)
