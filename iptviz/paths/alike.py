@@ -86,6 +86,10 @@ class Alike:
         """Return the place of an address among those that what comes after nat tells apart."""
         return bisect_right(self._after_nat[0], address.value)
 
+    def port(self, port: int | None) -> int:
+        """Return the place of an endpoint's port among those that what comes after nat tells apart."""
+        return -1 if port is None else bisect_right(self._after_nat[1], port)
+
     def frontend(self, address: Network | None, port: int | None) -> tuple[int, int]:
         """Return the places of an address and a port among those that rules tell apart.
 

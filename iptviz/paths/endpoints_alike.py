@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from iptviz.records import NamedTuple
@@ -17,11 +18,16 @@ _BYTES = frozenset(map(str, range(256)))
 
 
 class AlikeForm(NamedTuple):
-    """The addresses of endpoints, these each once, and the `key`, which is equal where rules treat them alike."""
+    """The addresses of endpoints, these each once, and the `key`, which is equal where rules treat them alike.
+
+    `company` is equal where endpoints are of the same kinds, whatever their order, how many there are of a kind
+    beyond one, and what each gets. None where one address has several ports.
+    """
 
     addresses: tuple[str, ...]
     distinct: tuple[str, ...]
     key: object
+    company: frozenset[tuple[object, ...]] | None
 
 
 class EndpointsAlike:
@@ -49,7 +55,19 @@ class EndpointsAlike:
             return None
         distinct = tuple(dict.fromkeys(addresses))
         repeated = () if len(distinct) == len(addresses) else tuple(map(distinct.index, addresses))
-        return AlikeForm(addresses, distinct, (repeated, places, tuple([end[1:] for end in endpoints])))
+        company = None if repeated else self._company(places, endpoints)
+        return AlikeForm(
+            addresses, distinct, (repeated, places, tuple([end[1:] for end in endpoints])), company
+        )
+
+    def _company(
+        self, places: Sequence[int | None], endpoints: Sequence[EndpointForm]
+    ) -> frozenset[tuple[object, ...]]:
+        """Return of what kinds endpoints are, and of which there is one alone: it has no other to send to."""
+        kinds = Counter(
+            (place, self._alike.port(end.port)) for place, end in zip(places, endpoints, strict=True)
+        )
+        return frozenset((*kind, count == 1) for kind, count in kinds.items())
 
     def _place(self, address: str) -> int | None:
         """Return the place of an address among those that rules tell apart; None where it is none."""

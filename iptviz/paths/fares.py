@@ -12,7 +12,7 @@ from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import is_singled_out, names_one, reaches, singling
 from iptviz.paths.shared import Found, SharedPaths, Translation
 from iptviz.paths.surroundings import DumpSurroundings
-from iptviz.paths.survey import Evidence, Survey
+from iptviz.paths.survey import MOST_HOSTS, Evidence, Survey
 from iptviz.paths.unseen_nat import with_unseen_nat
 from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint
@@ -192,6 +192,9 @@ class FindsPaths(Protocol):
     def of(self, answer: FrontendAnswer) -> Found:
         """Return what is found of a frontend."""
 
+    def company(self, answer: FrontendAnswer) -> object:
+        """Return what is equal for frontends with endpoints of the same kinds, None where it is not known."""
+
 
 def reached_by(
     shared: FindsPaths, ports: Iterable[ServicePort], *, by_decider: bool = False
@@ -208,12 +211,23 @@ class _Looking:
         self._shared = shared
         self._by_decider = by_decider
         self._fares: dict[int, tuple[Fare, ...]] = {}
+        self._well: dict[object, tuple[Fare, ...]] = {}
 
     def at(self, answer: FrontendAnswer) -> Reached:
         """Return how clients fare at a frontend; of one whose port or address is not shown, that is not known."""
         frontend = answer.frontend
         if frontend.is_malformed or (frontend.port is None and frontend.unprinted is None):
             return Reached(answer.frontend, ())
+        company = self._shared.company(answer)
+        well = None if company is None else self._well.get(company)
+        if well is not None:
+            return Reached(answer.frontend, well)
+        reached = self._looked_at(answer)
+        if company is not None and len(answer.endpoints) <= MOST_HOSTS and all(map(_is_well, reached.fares)):
+            self._well[company] = reached.fares
+        return reached
+
+    def _looked_at(self, answer: FrontendAnswer) -> Reached:
         found = self._shared.of(answer)
         if found.translation is None:
             own = fares_of(answer, found.paths, found.endpoints, exceptions=self._by_decider)
@@ -223,6 +237,13 @@ class _Looking:
         if any(fare.failures or fare.rewrites or fare.exceptions for fare in fares):
             fares = tuple(_translated(fare, found.translation) for fare in fares)
         return Reached(answer.frontend, fares)
+
+
+def _is_well(fare: Fare) -> bool:
+    """Whether all connections reach endpoints, as who they are; in unusual cases none may, whichever endpoint."""
+    return fare.at_least in {NEVER, CERTAIN} and fare._replace(at_least=CERTAIN) == Fare(
+        fare.clients, "yes", CERTAIN, CERTAIN, ()
+    )
 
 
 def _translated(fare: Fare, translation: Translation) -> Fare:

@@ -60,6 +60,9 @@ class NativePaths:
             self._found[key] = form, found
         return found
 
+    def company(self, answer: FrontendAnswer) -> None:
+        """Return that nothing is known of kinds of endpoints: their form tells."""
+
     @cached_property
     def _is_one_text(self) -> bool:
         """Whether all rules stand in one text, so that their lines are in order."""

@@ -57,7 +57,8 @@ _DESTINATION = re.compile(rb"--to-destination (\[[^]]+\]|[0-9.]+|[0-9a-fA-F:]+)"
 class _Form(NamedTuple):
     """What a frontend's rules have in common with others', and what is its own: in the order of coming up.
 
-    `strays` are addresses to which rules send connections before a chain of the service is asked.
+    `strays` are addresses to which rules send connections before a chain of the service is asked. `company` is
+    equal for frontends whose endpoints are of the same kinds, None where it is not known.
     """
 
     key: object
@@ -66,6 +67,7 @@ class _Form(NamedTuple):
     chains: tuple[str, ...]
     rules: tuple[Rule, ...]
     strays: frozenset[str] = frozenset()
+    company: object = None
 
 
 class Found(NamedTuple):
@@ -112,6 +114,15 @@ class SharedPaths:
             self._found[form.key] = form, found
         return found
 
+    def company(self, answer: FrontendAnswer) -> object:
+        """Return what is equal for frontends whose connections all go to endpoints of the same kinds.
+
+        Where rules treat no two of a kind otherwise, and each connection goes to one of them, an endpoint fares
+        well in whatever company it does so once. None where that is not known.
+        """
+        form = self._plain_form(answer)
+        return None if form is None else form.company
+
     def written(self, frontend: Frontend) -> bytes:
         """Return the rules of a frontend alone and of its service's chains, without counters and comments."""
         rules = [*self._rules.about(frontend, "nat"), *self._rules.about(frontend, "filter")]
@@ -143,10 +154,13 @@ class SharedPaths:
         address = parse_network(frontend.address) if frontend.address else None
         key = (
             frontend.kind, frontend.protocol, networks, alike.frontend(address, frontend.port), answer.masquerade,
-            answer.affinity is None, ends.key,
+            answer.affinity is None,
         )  # fmt: skip
         chains = (answer.chain,) if answer.chain else ()
-        return _Form(key, (frontend.address or "", *ends.addresses), ends.distinct, chains, ())
+        addresses = (frontend.address or "", *ends.addresses)
+        is_all = bool(ends.addresses) and not answer.leftover
+        company = (key, ends.company) if is_all and ends.company is not None else None
+        return _Form((*key, ends.key), addresses, ends.distinct, chains, (), company=company)
 
     @cached_property
     def _pods(self) -> tuple[Network, ...]:

@@ -178,7 +178,7 @@ class _Finding:
             if kind in {"", client.name}:
                 own = {
                     text: self._entries(one)
-                    for text, address in islice(hosts.items(), _MOST_HOSTS)
+                    for text, address in islice(hosts.items(), MOST_HOSTS)
                     for one in clients_of(self._asked, (), address)
                     if one.name == client.name and client.name != "pod"
                 }
@@ -187,8 +187,8 @@ class _Finding:
                 )
         if kind in {"", "node"}:
             found = self._with_loopback(found)
-        if len(hosts) > _MOST_HOSTS:
-            others = ",".join(list(hosts)[_MOST_HOSTS:])
+        if len(hosts) > MOST_HOSTS:
+            others = ",".join(list(hosts)[MOST_HOSTS:])
             self._assumed[Assumption(Condition("source-cidr", others), holds=False)] = None
         return self._told(found)
 
@@ -251,7 +251,7 @@ class _Finding:
 _LARGE = 1 << 19
 """Bytes of rules that take as long to be searched as ten packets to be followed."""
 
-_MOST_HOSTS = 8
+MOST_HOSTS = 8
 """What more endpoints outside of the pods' networks send to themselves is not told."""
 
 _ASKED = {"bridge-port", "unseen-tables", "unseen-chains", AS_PRINTED}

@@ -195,7 +195,7 @@ def check_trace(data: bytes) -> None:
             assert all(line == printable(line) for line in tree.split("\n")), tree
             assert tree.isascii() or not style.ascii_only
         assert FORMATS["dot"].writer("trace")(result, Style(), fold=True)
-        assert json.loads(FORMATS["json"].writer("trace")(result, Style(), fold=False))
+        assert json.loads(str(FORMATS["json"].writer("trace")(result, Style(), fold=False)))
 
 
 def _edited(data: bytes) -> tuple[bytes, str]:

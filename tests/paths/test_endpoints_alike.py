@@ -32,6 +32,9 @@ class Cuts:
     def endpoint(self, address: Network) -> int:
         return bisect_right(self._cuts, address.value)
 
+    def port(self, port: int | None) -> int:
+        return bisect_right([8000, 8001], port or 0)
+
 
 @given(
     st.lists(st.integers(FIRST - 2, FIRST + 513), max_size=3),
@@ -48,3 +51,21 @@ def test_addresses_of_a_block_are_alike_only_if_each_is(cuts: list[int], address
         assert cast("tuple[object, ...]", form.key)[1] == tuple(places)
         assert form.addresses == tuple(addresses)
         assert form.distinct == tuple(dict.fromkeys(addresses))
+
+
+def company_of(*ends: str) -> object:
+    parts = [end.split(":") for end in ends]
+    form = EndpointsAlike(cast("Alike", Cuts([FIRST]))).form(
+        tuple(EndpointForm(address, int(port), Fraction(1, len(ends))) for address, port in parts)
+    )
+    assert form is not None
+    return form.company
+
+
+def test_of_a_kind_one_alone_is_told_from_several_and_no_more() -> None:
+    below, above = "10.1.1.{}:{}", "10.1.3.{}:{}"
+    several = company_of(*(below.format(last, 80) for last in (1, 2)), above.format(1, 80))
+    assert several == company_of(above.format(9, 81), *(below.format(last, 7999) for last in (3, 4, 5)))
+    assert several != company_of(below.format(1, 80), above.format(1, 80))
+    assert several != company_of(*(below.format(last, 8000) for last in (1, 2)), above.format(1, 80))
+    assert company_of(below.format(1, 80), below.format(1, 81)) is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,11 +16,10 @@ from iptviz.node.snapshot import as_snapshot
 from iptviz.paths.fares import reached_in
 from iptviz.questions.ways import Beside, evidence_of
 from tests.conftest import ROOT, SHARED, part_of
+from tests.fleetmaker import Setup, fleet_with
 from tests.kubeproxy import ERAS, numbered, saved
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from iptviz.dump.model import Dump
 
 FILES = sorted([
@@ -50,3 +50,20 @@ def test_a_frontend_fares_alone_as_among_others(path: Path) -> None:
 @pytest.mark.parametrize("era", part_of(ERAS, 2))
 def test_many_services_of_an_era_fare_alike(era: str) -> None:
     check(iptviz.load(saved(numbered(30, 3, era=era)).encode()))
+
+
+DROPPING = (
+    "-d 10.244.2.0/24", "-p tcp -m tcp --dport 8080", "-s 10.244.3.0/24", "-d 10.244.1.0/24 -p tcp -m tcp --sport 80",
+)  # fmt: skip
+"""What a rule of others drops: endpoints elsewhere, at a port, that ask a service, answers of local ones."""
+
+
+@pytest.mark.parametrize("detect", ["cidr", "none"])
+@pytest.mark.parametrize("dropping", ["", *DROPPING])
+def test_endpoints_of_all_kinds_fare_in_company_as_they_do(
+    detect: str, dropping: str, tmp_path: Path
+) -> None:
+    """Endpoints here and elsewhere, in networks of pods and outside, in services of several policies."""
+    (node, *_) = fleet_with([], 5, 3, Setup(own_network=detect == "cidr", detect=detect), 20).write(tmp_path)
+    rule = f"-A FORWARD {dropping} -j DROP\n-A FORWARD " if dropping else "-A FORWARD "
+    check(iptviz.load(Path(node).read_text(encoding="utf-8").replace("-A FORWARD ", rule, 1).encode()))

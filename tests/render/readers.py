@@ -56,8 +56,8 @@ def csv_texts(text: str) -> list[str]:
     return [cell for row in rows for cell in row]
 
 
-def json_texts(text: str) -> list[str]:
-    return list(_leaves(json.loads(text)))
+def json_texts(text: Any) -> list[str]:
+    return list(_leaves(json.loads(str(text))))
 
 
 def json_lines_texts(lines: Any) -> list[str]:

@@ -101,7 +101,7 @@ def test_the_verdict_still_speaks_of_all() -> None:
 
 
 def test_json_is_never_folded() -> None:
-    found = json.loads(FORMATS["json"].writer("trace")(traced(200), Style(), fold=True))
+    found = json.loads(str(FORMATS["json"].writer("trace")(traced(200), Style(), fold=True)))
     assert [f"{end['address']}:{end['port']}" for end in found["services"][0]["endpoints"]] == addresses(200)
 
 

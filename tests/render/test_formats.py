@@ -115,7 +115,7 @@ def _asked_newly(monkeypatch: pytest.MonkeyPatch) -> None:
 )  # fmt: skip
 def test_a_new_question_is_written_as_it_is(format_name: str, lines: list[str]) -> None:
     assert list(formats_of("loop")) == ["tree", "table", "json", "html", "markdown"]
-    text = FORMATS[format_name].writer("loop")(LoopResult("L"), Style(), fold=True)
+    text = str(FORMATS[format_name].writer("loop")(LoopResult("L"), Style(), fold=True))
     assert [line.rstrip() for line in text.splitlines()] == lines
 
 
