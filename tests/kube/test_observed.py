@@ -89,7 +89,7 @@ def test_the_difference_of_two_dumps_counts() -> None:
     result = traced(counted(1260, 230, 250, 260), counted(1000, 0, 0, 0))
     assert [one.connections for one in result.observed[0][0].seen] == [260, 230, 250, 260]
     assert "1,000 connections: consistent with the expected shares" in fact(result)
-    document = json.loads(FORMATS["json"].writer("trace")(result, Style(), fold=True))
+    document = json.loads(str(FORMATS["json"].writer("trace")(result, Style(), fold=True)))
     (shown,) = document["services"][0]["observed"]
     assert (shown["connections"], shown["verdict"], shown["test"]) == (1000, "chance", "chi-square")
     assert shown["rules"][1]["observed"] == 0.23

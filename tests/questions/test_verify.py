@@ -359,7 +359,7 @@ def test_what_is_no_api_is_said_in_a_line(text: str, said: str, tmp_path: Path) 
 def test_every_format_tells_the_difference(tmp_path: Path) -> None:
     result = verified(cluster(), tmp_path, without_first)
     for name in ("table", "markdown", "json"):
-        assert "10.128.1.0:8080" in FORMATS[name].writer("verify")(result, Style(), fold=True)
+        assert "10.128.1.0:8080" in str(FORMATS[name].writer("verify")(result, Style(), fold=True))
     document = result.to_dict()
     assert document["schema"] == "iptviz.verify.v1"
     assert not document["agrees"]
