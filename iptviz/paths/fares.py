@@ -223,7 +223,8 @@ class _Looking:
         if well is not None:
             return Reached(answer.frontend, well)
         reached = self._looked_at(answer)
-        if company is not None and len(answer.endpoints) <= MOST_HOSTS and all(map(_is_well, reached.fares)):
+        is_whole = bool(reached.fares) and len(answer.endpoints) <= MOST_HOSTS
+        if company is not None and is_whole and all(map(_is_well, reached.fares)):
             self._well[company] = reached.fares
         return reached
 
