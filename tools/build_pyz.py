@@ -34,7 +34,8 @@ _UNIX = 3
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _PLATFORM = ("--platform", "manylinux2014_x86_64", "--implementation", "cp", "--python-version", "3.11")
 _UNUSED = {
-    "*/tests/*", "typer/cli.py", "typer/testing.py", "typer/_click/_winconsole.py", "rich/__main__.py",
+    "*/tests/*", "typer/cli.py", "typer/testing.py", "typer/_click/_winconsole.py",
+    "typer/_click/_termui_impl.py", "shellingham/nt.py", "rich/__main__.py",
     "rich/_inspect.py", "rich/_win*", "rich/layout.py", "rich/logging.py", "rich/markdown.py", "rich/prompt.py",
     "rich/syntax.py", "rich/traceback.py", "rich/tree.py", "jinja2/sandbox.py", "jinja2/nativetypes.py",
     "jinja2/meta.py", "jinja2/ext.py", "rich/_unicode_data/unicode?-*", "rich/_unicode_data/unicode1[0-6]-*",
@@ -44,6 +45,11 @@ _UNUSED = {
 _SHORTENED = {
     "rich/_emoji_codes.py": b"EMOJI = {}\n",
     "rich/_spinners.py": b'SPINNERS = {"dots": {"interval": 80, "frames": "|/-\\\\"}}\n',
+    # No value is printed but as text.
+    "rich/pretty.py": b"def is_expandable(obj): return False\n",
+    # Templates are filled by the process that reads them.
+    "jinja2/bccache.py": b"class BytecodeCache: pass\nclass FileSystemBytecodeCache(BytecodeCache): pass\n"
+    b"class MemcachedBytecodeCache(BytecodeCache): pass\n",
     # YAML is read, never written.
     "yaml/emitter.py": b"class EmitterError(Exception): pass\nclass Emitter: pass\n",
     "yaml/representer.py": b"class RepresenterError(Exception): pass\nclass BaseRepresenter: pass\n"
