@@ -8,11 +8,12 @@ which finds too many rather than too few.
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
+from iptviz.records import NamedTuple
 from iptviz.xtables.address import full_mask, parse_network
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ _DISPATCHING = {
     "filter": rb"(?:KUBE-SERVICES|KUBE-EXTERNAL-SERVICES|KUBE-PROXY-FIREWALL) " + _ONE,
 }
 """Rules about one frontend alone, by table."""
+_REFUSING = ("KUBE-SERVICES", "KUBE-EXTERNAL-SERVICES")
+_REFUSED = (
+    rb"(?:KUBE-SERVICES|KUBE-EXTERNAL-SERVICES) -p \w++ "
+    rb"(?:-m comment --comment (?:\"[^\"\\\n]*+\"|[^\"\s]\S*+) )?"
+    rb"-m addrtype --dst-type LOCAL -m \w++ --dport (\d++) -j "
+)
+"""The rule of filter that refuses a node port: it names no address, and that one port."""
+_REFUSED_PORT = re.compile(rb"-A " + _REFUSED)
 _NONE = b"(?!)"
 
 _ADDRESS = re.compile(
@@ -53,6 +62,21 @@ def _rules_but(skipped: bytes) -> re.Pattern[bytes]:
     )
 
 
+_Stretch = tuple[int, int]
+"""Where neighbouring addresses begin, and what comes after the last."""
+
+
+class _Cuts(NamedTuple):
+    """Where `addresses` and `ports` that are named begin, and where they have ended, in order.
+
+    `rejoined` has places, counted by what of `addresses` lies below, that are as good as another one.
+    """
+
+    addresses: list[int]
+    ports: list[int]
+    rejoined: dict[int, int]
+
+
 class Alike:
     """What the rules of a node, in dumps of one family, tell apart; `networks` are told apart besides."""
 
@@ -68,7 +92,7 @@ class Alike:
         self._listing = listing
         self._host = host
         self._networks = tuple(networks)
-        self._named: dict[tuple[Table, bytes], tuple[set[int], set[int]]] = {}
+        self._named: dict[tuple[Table, bytes], tuple[set[_Stretch], set[int]]] = {}
         self._holes = False
 
     @property
@@ -83,30 +107,40 @@ class Alike:
         return "_after_nat" in self.__dict__
 
     def endpoint(self, address: Network) -> int:
-        """Return the place of an address among those that what comes after nat tells apart."""
-        return bisect_right(self._after_nat[0], address.value)
+        """Return the place of an address among those that what comes after nat tells apart.
+
+        What lies before a network of pods and what comes after it has one place, where nothing else is named.
+        """
+        cuts = self._after_nat
+        place = bisect_right(cuts.addresses, address.value)
+        return cuts.rejoined.get(place, place)
+
+    def is_one(self, first: Network, last: Network) -> bool:
+        """Whether all addresses between two have one place."""
+        addresses = self._after_nat.addresses
+        return bisect_right(addresses, first.value) == bisect_right(addresses, last.value)
 
     def port(self, port: int | None) -> int:
         """Return the place of an endpoint's port among those that what comes after nat tells apart."""
-        return -1 if port is None else bisect_right(self._after_nat[1], port)
+        return -1 if port is None else bisect_right(self._after_nat.ports, port)
 
     def frontend(self, address: Network | None, port: int | None) -> tuple[int, int]:
         """Return the places of an address and a port among those that rules tell apart.
 
-        Left aside are rules that are about one frontend alone.
+        Left aside are rules that are about one frontend alone; a port that they refuse is alike no other.
         """
-        addresses, ports = self._beside_services
+        cuts = self._beside_services
         return (
-            -1 if address is None else bisect_right(addresses, address.value),
-            -1 if port is None else bisect_right(ports, port),
+            -1 if address is None else bisect_right(cuts.addresses, address.value),
+            -1 if port is None else -2 - port if port in self._refused else bisect_right(cuts.ports, port),
         )
 
     def native_frontend(self, address: Network | None, port: int | None) -> tuple[int, int]:
         """Return the same for one of kube-proxy's table of nft: there what is about it alone is left aside."""
-        addresses, ports = self._beside_native
+        cuts = self._beside_native
         return (
-            -1 if address is None else bisect_right(addresses, address.value),
-            -1 if port is None else bisect_right(ports, port),
+            -1 if address is None else bisect_right(cuts.addresses, address.value),
+            -1 if port is None else bisect_right(cuts.ports, port),
         )
 
     @cached_property
@@ -114,24 +148,35 @@ class Alike:
         """The places of addresses among those that what comes after nat tells apart, but for hairpins of nft."""
         from iptviz.rules.native.named import Places  # dumps do without
 
-        return Places(self._cuts({**_DISPATCHING, "filter": _NONE}, _native_after_nat)[0])
+        return Places(self._cuts({**_DISPATCHING, "filter": _NONE}, _native_after_nat).addresses)
 
     def names(self, address: Network) -> bool:
         """Whether a rule that is not about one frontend alone may name an address."""
-        addresses = self._beside_services[0]
+        addresses = self._beside_services.addresses
         place = bisect_right(addresses, address.value)
         return place > 0 and addresses[place - 1] == address.value
 
     @cached_property
-    def _after_nat(self) -> tuple[list[int], list[int]]:
+    def _after_nat(self) -> _Cuts:
         return self._cuts({**_DISPATCHING, "filter": _NONE}, _native_with_hairpins)
 
     @cached_property
-    def _beside_services(self) -> tuple[list[int], list[int]]:
-        return self._cuts(_DISPATCHING, lambda named: named.everywhere)
+    def _beside_services(self) -> _Cuts:
+        skipped = {**_DISPATCHING, "filter": _DISPATCHING["filter"] + b"|" + _REFUSED}
+        return self._cuts(skipped, lambda named: named.everywhere)
 
     @cached_property
-    def _beside_native(self) -> tuple[list[int], list[int]]:
+    def _refused(self) -> frozenset[int]:
+        """The node ports that rules of filter about one frontend alone refuse."""
+        filters = (dump.tables["filter"] for dump in self._dumps if "filter" in dump.tables)
+        runs = ((table, run) for table in filters for chain in _REFUSING for run in table.runs_of(chain))
+        found = (
+            port for table, (start, end) in runs for port in _REFUSED_PORT.findall(table.data, start, end)
+        )
+        return frozenset(map(int, found))
+
+    @cached_property
+    def _beside_native(self) -> _Cuts:
         return self._cuts({}, lambda named: named.beside_services)
 
     @cached_property
@@ -140,43 +185,54 @@ class Alike:
 
         return NamedInListing(self._listing)
 
-    def _cuts(
-        self, skipped: dict[str, bytes], in_listing: Callable[[NamedInListing], Cuts]
-    ) -> tuple[list[int], list[int]]:
+    def _cuts(self, skipped: dict[str, bytes], in_listing: Callable[[NamedInListing], Cuts]) -> _Cuts:
         """Return where addresses and ports that rules name begin, and where they have ended."""
-        addresses: set[int] = set()
+        bounds: set[int] = set()
         ports: set[int] = set()
         if self._listing is not None:
             named = in_listing(self._native)
-            addresses |= named[0]
+            bounds |= named[0]
             ports |= named[1]
+        stretches = set(map(_stretch, self._known_networks()))
         for dump in self._dumps:
             for table in dump.tables.values():
                 found = self._named_in(table, skipped.get(table.name, _NONE))
-                addresses |= found[0]
+                stretches |= found[0]
                 ports |= found[1]
-        for network in self._known_networks():
-            addresses.update((network.value, network.value + _size(network)))
-        return sorted(addresses), sorted(ports)
+        own = set(map(_stretch, self._networks))
+        addresses = sorted(bounds.union(*stretches, *own))
+        bounds.update(*(stretches - own))
+        return _Cuts(addresses, sorted(ports), _rejoined(addresses, bounds, own))
 
-    def _named_in(self, table: Table, skipped: bytes) -> tuple[set[int], set[int]]:
-        """Return the same of the rules of a table that are not left aside."""
+    def _named_in(self, table: Table, skipped: bytes) -> tuple[set[_Stretch], set[int]]:
+        """Return the same of the rules of a table that are not left aside: addresses as stretches."""
         key = table, skipped
         if key not in self._named:
-            addresses: set[int] = set()
+            addresses: set[_Stretch] = set()
             ports: set[int] = set()
             for text in _texts(table, skipped):
                 for found in _ADDRESS.finditer(text):
-                    network, *bounds = _bounds(*found.groups())
-                    self._holes |= network is not None and _has_holes(network)
-                    addresses.update(bounds)
+                    self._add_stretches(addresses, *found.groups())
                 for found in _PORTS.finditer(text):
                     ports.update(_port_bounds(found[1] or found[2] or b""))
             self._named[key] = addresses, ports
         return self._named[key]
 
+    def _add_stretches(
+        self, found: set[_Stretch], address: bytes, mask: bytes | None, last: bytes | None
+    ) -> None:
+        """Add the network that a text names, or the addresses of a range and the first of them."""
+        text = address.decode("ascii")
+        network = parse_network(f"{text}/{mask.decode('ascii')}" if mask else text)
+        upper = parse_network(last.decode("ascii")) if last else None
+        if network is not None:
+            self._holes |= _has_holes(network)
+            found.add(_stretch(network))
+        if upper is not None:
+            found.add((upper.value if network is None else network.value, upper.value + 1))
+
     def _known_networks(self) -> Iterator[Network]:
-        yield from self._networks
+        """Yield what is known beside rules: the addresses of the node, and what its routes are about."""
         yield from self._host.local or ()
         if self._host.routes is not None:
             yield from (route.network for route in self._host.routes.routes)
@@ -203,27 +259,28 @@ def texts_beside_services(table: Table) -> Iterator[bytes]:
     return _texts(table, _DISPATCHING.get(table.name, _NONE))
 
 
-def _size(network: Network) -> int:
-    """Return how many addresses lie between the first of a network and what comes after its last."""
-    return (full_mask(network.version) & ~network.mask) + 1
+def _stretch(network: Network) -> _Stretch:
+    """Return where a network begins, and what comes after its last address."""
+    return network.value, network.value + (full_mask(network.version) & ~network.mask) + 1
+
+
+def _rejoined(addresses: Sequence[int], named: set[int], own: set[_Stretch]) -> dict[int, int]:
+    """Return by the place of what comes after a stretch of `own` that of what comes before it.
+
+    So it is where nothing that is `named` begins or ends there or within, nor another one of `own`.
+    """
+    places: dict[int, int] = {}
+    for first, after in sorted(own):
+        before, behind = bisect_left(addresses, first), bisect_right(addresses, after)
+        others = named.union(*(own - {(first, after)}))
+        if behind == before + 2 and not others & {first, after}:
+            places[behind] = places.get(before, before)
+    return places
 
 
 def _has_holes(network: Network) -> bool:
     open_bits = full_mask(network.version) & ~network.mask
     return bool(open_bits & (open_bits + 1))
-
-
-def _bounds(
-    address: bytes, mask: bytes | None, last: bytes | None
-) -> tuple[Network | None, *tuple[int, ...]]:
-    """Return the network that a text names, and where it and what follows it begin."""
-    text = address.decode("ascii")
-    network = parse_network(f"{text}/{mask.decode('ascii')}" if mask else text)
-    upper = parse_network(last.decode("ascii")) if last else None
-    ends = () if upper is None else (upper.value + 1,)
-    return (
-        (None, *ends) if network is None else (network, network.value, network.value + _size(network), *ends)
-    )
 
 
 def _port_bounds(text: bytes) -> Iterator[int]:

@@ -85,5 +85,5 @@ class EndpointsAlike:
         block = parse_network(f"{begin}.0/24")
         if block is None or block.version != 4:
             return None
-        place = self._alike.endpoint(block)
-        return place if place == self._alike.endpoint(block._replace(value=block.value | 0xFF)) else None
+        is_one = self._alike.is_one(block, block._replace(value=block.value | 0xFF))
+        return self._alike.endpoint(block) if is_one else None

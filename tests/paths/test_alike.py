@@ -82,6 +82,66 @@ def test_networks_of_pods_are_told_apart_though_no_rule_is_about_them() -> None:
     assert places(networks=("10.0.0.6/31",))(*NEAR[4]) == [0, 0, 1, 1]
 
 
+@pytest.mark.parametrize(
+    ("rules", "networks", "apart"),
+    [
+        ((), ("10.0.0.5/32",), [0, 1, 0, 0]),
+        (("filter|-A FORWARD -s 10.0.0.5/32 -j DROP",), ("10.0.0.5/32",), [0, 1, 0, 0]),
+        ((), ("10.0.0.5/32", "10.0.0.6/32"), [0, 1, 2, 3]),  # one begins where the other ends
+        ((), ("10.0.0.4/32", "10.0.0.6/32"), [1, 0, 3, 0]),
+        (("filter|-A FORWARD -d 10.0.0.6/31 -j DROP",), ("10.0.0.5/32",), [0, 1, 2, 2]),
+        (("filter|-A FORWARD -d 10.0.0.4/31 -j DROP",), ("10.0.0.5/32",), [0, 1, 2, 2]),
+        (("filter|-A FORWARD -d 10.0.0.7/32 -j DROP",), ("10.0.0.4/30",), [0, 0, 0, 1]),
+        (
+            ("filter|-A FORWARD -m iprange --dst-range 10.0.0.5-10.0.0.6 -j DROP",),
+            ("10.0.0.5/32",),
+            [0, 1, 2, 3],
+        ),
+    ],
+)
+def test_what_lies_around_a_network_of_pods_is_alike_where_nothing_else_is_named(
+    rules: tuple[str, ...], networks: tuple[str, ...], apart: list[int]
+) -> None:
+    found = places(*rules, networks=networks)(*NEAR[4])
+    least = min(found)
+    assert [place - least for place in found] == apart
+
+
+def test_a_block_around_a_network_of_pods_is_not_one() -> None:
+    alike = Alike([dump_of()], Host(), [network("10.0.0.16/28")])
+    first, last = network("10.0.0.0"), network("10.0.0.255")
+    assert alike.endpoint(first) == alike.endpoint(last)
+    assert not alike.is_one(first, last)
+    assert alike.is_one(network("10.0.0.16"), network("10.0.0.31"))
+
+
+# --- which ports ------------------------------------------------------------------------------------------------
+
+_LOCAL = "filter|-A {} -p tcp -m comment --comment {} -m addrtype --dst-type LOCAL -m tcp --dport {} -j DROP"
+
+
+@pytest.mark.parametrize("chain", ["KUBE-EXTERNAL-SERVICES", "KUBE-SERVICES"])
+@pytest.mark.parametrize("comment", ['"shop/away:http has no local endpoints"', "shop/away"])
+def test_a_node_port_that_is_refused_tells_no_others_apart(chain: str, comment: str) -> None:
+    alike = Alike([dump_of(_LOCAL.format(chain, comment, 30700))], Host())
+    ports = {port: alike.frontend(None, port)[1] for port in (80, 30600, 30700, 30800)}
+    assert ports[80] == ports[30600] == ports[30800] != ports[30700]
+    assert alike.frontend(network("10.96.0.1"), 80) != alike.frontend(network("10.96.0.1"), 30700)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        _LOCAL.format("FORWARD", "x", 30700),
+        _LOCAL.format("KUBE-EXTERNAL-SERVICES", "x", "30700:30710"),
+        _LOCAL.format("KUBE-EXTERNAL-SERVICES", "x", 30700).replace("-p tcp", "-s 10.0.0.0/8 -p tcp"),
+    ],
+)
+def test_other_rules_about_ports_do(rule: str) -> None:
+    alike = Alike([dump_of(rule)], Host())
+    assert alike.frontend(None, 30600) != alike.frontend(None, 30800)
+
+
 def test_rules_of_services_are_not_looked_at() -> None:
     rules = service(["10.0.0.5", "10.0.0.6"], pods="")
     found = places(*rules)(*NEAR[4])

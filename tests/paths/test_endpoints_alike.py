@@ -32,6 +32,9 @@ class Cuts:
     def endpoint(self, address: Network) -> int:
         return bisect_right(self._cuts, address.value)
 
+    def is_one(self, first: Network, last: Network) -> bool:
+        return self.endpoint(first) == self.endpoint(last)
+
     def port(self, port: int | None) -> int:
         return bisect_right([8000, 8001], port or 0)
 
