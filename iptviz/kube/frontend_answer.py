@@ -44,6 +44,20 @@ if TYPE_CHECKING:
     from iptviz.rules.form import Place
 
 
+class Everywhere(NamedTuple):
+    """What clients meet whom a policy Local sends to all endpoints, where all rules have kube-proxy's own form.
+
+    `ways` tell who they are, as `External` does. `masquerade` has the conditions of each rule that masquerades
+    what comes to this frontend; `networks` are those of pods, as far as rules name them.
+    """
+
+    ways: tuple[tuple[str, bool, str], ...]
+    endpoints: Sequence[EndpointForm]
+    masquerade: tuple[Needs, ...]
+    any_time: bool
+    networks: tuple[str, ...]
+
+
 class FrontendAnswer(NamedTuple):
     """What comes of an outside client's new connection; the endpoints' shares and `leftover` sum to 1.
 
@@ -59,7 +73,7 @@ class FrontendAnswer(NamedTuple):
     that are not shown may lead them on. `unread`: a rule that is not understood decides who gets what share.
     `rounded`: exact shares would have too many digits. `kind_untold`: nothing tells an external IP from a load
     balancer's. `elsewhere` are addresses of endpoints that other clients alone get, as far as they were looked
-    for.
+    for. `everywhere` is what other clients meet, if all of it is plain.
     """
 
     frontend: Frontend
@@ -83,6 +97,7 @@ class FrontendAnswer(NamedTuple):
     rounded: bool = False
     kind_untold: bool = False
     elsewhere: tuple[str, ...] = ()
+    everywhere: Everywhere | None = None
 
     @property
     def shares_known(self) -> bool:
@@ -137,7 +152,8 @@ class FrontendAnswers:
             *map(_sources, marking),
             *(mask.needs for mask in balancing.masks if _is_about(mask, frontend)),
         ]
-        differs = self._others_differ(onward, balancing, frontend)
+        others = self._others(onward, frontend) if onward.local_only else None
+        differs = onward.local_only and (others is None or others.endpoints != balancing.endpoints)
         return FrontendAnswer(
             frontend=frontend,
             service=frontend.service,
@@ -153,15 +169,25 @@ class FrontendAnswers:
             by_policy=differs,
             rounded=not balancing.exact,
             kind_untold=frontend.kind_untold,
+            everywhere=None if others is None or others.leftover else _everywhere(onward, others, frontend),
         )
 
-    def _others_differ(self, onward: External, balancing: Balancing, frontend: Frontend) -> bool:
-        """Whether pods and the node itself get other endpoints than outside clients, as a policy Local wants."""
-        if self._plain is None or onward.chain is None or not onward.local_only:
-            return False
-        everywhere = CLUSTER_CHAIN + onward.chain.rpartition("-")[2]
-        others = self._plain.balancing(everywhere, frontend.protocol)
-        return others is None or others.endpoints != balancing.endpoints
+    def _others(self, onward: External, frontend: Frontend) -> Balancing | None:
+        """Return what pods and the node itself meet, where a policy Local sends outside clients elsewhere."""
+        if self._plain is None or onward.chain is None:
+            return None
+        return self._plain.balancing(CLUSTER_CHAIN + onward.chain.rpartition("-")[2], frontend.protocol)
+
+
+def _everywhere(onward: External, others: Balancing, frontend: Frontend) -> Everywhere:
+    named = [need.condition for mask in others.masks for need in mask.needs]
+    return Everywhere(
+        onward.ways,
+        _endpoints_of(others, frontend),
+        tuple(dict.fromkeys(mask.needs for mask in others.masks if _is_about(mask, frontend))),
+        others.affinity is None,
+        tuple(dict.fromkeys(condition.value for condition in named if condition.kind == "source-cidr")),
+    )
 
 
 def _endpoints_of(balancing: Balancing, frontend: Frontend) -> tuple[EndpointForm, ...]:

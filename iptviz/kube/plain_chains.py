@@ -96,12 +96,14 @@ class Balancing(NamedTuple):
 class External(NamedTuple):
     """What a KUBE-EXT chain does with an outside client: the chain it goes to, None where it is refused.
 
-    `local_only` says that pods and the node itself go elsewhere: the external policy is Local.
+    `local_only` says that pods and the node itself go elsewhere: the external policy is Local. `ways` are its
+    rules in order: of which clients, whether of the node's own alone, and where to, without the service's hash.
     """
 
     chain: str | None
     masquerade: bool = False
     local_only: bool = False
+    ways: tuple[tuple[str, bool, str], ...] = ()
 
 
 class _Chain(NamedTuple):
@@ -221,7 +223,15 @@ class PlainChains:
                 local_only = True
             elif onward is None:
                 onward = to_text(target)
-        return External(onward, bool(masquerade), bool(local_only))
+        ways = tuple(
+            (
+                to_text(client or b"").strip(),
+                bool(local),
+                to_text(target).removesuffix(chain.rpartition("-")[2]),
+            )
+            for client, local, target in lines.externals[name]
+        )
+        return External(onward, bool(masquerade), bool(local_only), ways)
 
     def _shares_of(self, chances: tuple[bytes, ...]) -> _Shares | None:
         """Return the shares of a cascade, what it leaves, and whether they are exact; clusters have few of them.

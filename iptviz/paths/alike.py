@@ -18,6 +18,7 @@ from iptviz.xtables.address import full_mask, parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from iptviz.dump.model import Dump
     from iptviz.dump.table import Table
@@ -41,6 +42,7 @@ _REFUSED = (
     rb"-m addrtype --dst-type LOCAL -m \w++ --dport (\d++) -j "
 )
 """The rule of filter that refuses a node port: it names no address, and that one port."""
+_ABOUT_ONE = {**_DISPATCHING, "filter": _DISPATCHING["filter"] + b"|" + _REFUSED}
 _REFUSED_PORT = re.compile(rb"-A " + _REFUSED)
 _NONE = b"(?!)"
 
@@ -69,11 +71,13 @@ _Stretch = tuple[int, int]
 class _Cuts(NamedTuple):
     """Where `addresses` and `ports` that are named begin, and where they have ended, in order.
 
-    `rejoined` has places, counted by what of `addresses` lies below, that are as good as another one.
+    `named` are those addresses where more begins or ends than networks of pods. `rejoined` has places, counted by
+    what of `addresses` lies below, that are as good as another one.
     """
 
     addresses: list[int]
     ports: list[int]
+    named: AbstractSet[int]
     rejoined: dict[int, int]
 
 
@@ -143,6 +147,34 @@ class Alike:
             -1 if port is None else bisect_right(cuts.ports, port),
         )
 
+    def endpoint_beside(self, place: int) -> int | None:
+        """Return the place of addresses by rules that are not about one frontend alone, of that by all of them.
+
+        None where a rule about one frontend names the address.
+        """
+        inner, outer = self._after_nat, self._beside_services
+        first = inner.addresses[place - 1] if place else -1
+        found = bisect_right(outer.addresses, first)
+        is_named = inner.addresses[place - 1 : place + 1] == [first, first + 1]
+        if is_named and outer.addresses[found - 1 : found + 1] != [first, first + 1]:
+            return None
+        return outer.rejoined.get(found, found)
+
+    def port_beside(self, place: int) -> int | None:
+        """Return the same of the place of an endpoint's port: None for one that is refused as a node port."""
+        first = self._after_nat.ports[place - 1] if place > 0 else place
+        return None if first in self._refused else bisect_right(self._beside_services.ports, first)
+
+    @property
+    def ports_beside(self) -> Sequence[int]:
+        """Where ports begin, and where they have ended, that rules name which are not about one frontend."""
+        return self._beside_services.ports
+
+    @property
+    def named_beside(self) -> AbstractSet[int]:
+        """The same of addresses, but for those of `networks`."""
+        return self._beside_services.named
+
     @cached_property
     def native_endpoints(self) -> Places:
         """The places of addresses among those that what comes after nat tells apart, but for hairpins of nft."""
@@ -162,8 +194,7 @@ class Alike:
 
     @cached_property
     def _beside_services(self) -> _Cuts:
-        skipped = {**_DISPATCHING, "filter": _DISPATCHING["filter"] + b"|" + _REFUSED}
-        return self._cuts(skipped, lambda named: named.everywhere)
+        return self._cuts(_ABOUT_ONE, lambda named: named.everywhere)
 
     @cached_property
     def _refused(self) -> frozenset[int]:
@@ -193,16 +224,16 @@ class Alike:
             named = in_listing(self._native)
             bounds |= named[0]
             ports |= named[1]
-        stretches = set(map(_stretch, self._known_networks()))
+        stretches = set(map(stretch_of, self._known_networks()))
         for dump in self._dumps:
             for table in dump.tables.values():
                 found = self._named_in(table, skipped.get(table.name, _NONE))
                 stretches |= found[0]
                 ports |= found[1]
-        own = set(map(_stretch, self._networks))
+        own = set(map(stretch_of, self._networks))
         addresses = sorted(bounds.union(*stretches, *own))
         bounds.update(*(stretches - own))
-        return _Cuts(addresses, sorted(ports), _rejoined(addresses, bounds, own))
+        return _Cuts(addresses, sorted(ports), bounds, _rejoined(addresses, bounds, own))
 
     def _named_in(self, table: Table, skipped: bytes) -> tuple[set[_Stretch], set[int]]:
         """Return the same of the rules of a table that are not left aside: addresses as stretches."""
@@ -227,7 +258,7 @@ class Alike:
         upper = parse_network(last.decode("ascii")) if last else None
         if network is not None:
             self._holes |= _has_holes(network)
-            found.add(_stretch(network))
+            found.add(stretch_of(network))
         if upper is not None:
             found.add((upper.value if network is None else network.value, upper.value + 1))
 
@@ -259,12 +290,17 @@ def texts_beside_services(table: Table) -> Iterator[bytes]:
     return _texts(table, _DISPATCHING.get(table.name, _NONE))
 
 
-def _stretch(network: Network) -> _Stretch:
+def texts_beside_ports(table: Table) -> Iterator[bytes]:
+    """Yield the same but for those that refuse one node port, too."""
+    return _texts(table, _ABOUT_ONE.get(table.name, _NONE))
+
+
+def stretch_of(network: Network) -> _Stretch:
     """Return where a network begins, and what comes after its last address."""
     return network.value, network.value + (full_mask(network.version) & ~network.mask) + 1
 
 
-def _rejoined(addresses: Sequence[int], named: set[int], own: set[_Stretch]) -> dict[int, int]:
+def _rejoined(addresses: Sequence[int], named: AbstractSet[int], own: set[_Stretch]) -> dict[int, int]:
     """Return by the place of what comes after a stretch of `own` that of what comes before it.
 
     So it is where nothing that is `named` begins or ends there or within, nor another one of `own`.
@@ -272,7 +308,7 @@ def _rejoined(addresses: Sequence[int], named: set[int], own: set[_Stretch]) -> 
     places: dict[int, int] = {}
     for first, after in sorted(own):
         before, behind = bisect_left(addresses, first), bisect_right(addresses, after)
-        others = named.union(*(own - {(first, after)}))
+        others = set().union(named, *(own - {(first, after)}))
         if behind == before + 2 and not others & {first, after}:
             places[behind] = places.get(before, before)
     return places

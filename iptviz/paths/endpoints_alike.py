@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 _BYTES = frozenset(map(str, range(256)))
 
 
+Kind = tuple[int, int, bool]
+"""Of some endpoints the place of their addresses, that of their ports, and whether it is one alone."""
+
+
 class AlikeForm(NamedTuple):
     """The addresses of endpoints, these each once, and the `key`, which is equal where rules treat them alike.
 
@@ -27,7 +31,7 @@ class AlikeForm(NamedTuple):
     addresses: tuple[str, ...]
     distinct: tuple[str, ...]
     key: object
-    company: frozenset[tuple[object, ...]] | None
+    company: frozenset[Kind] | None
 
 
 class EndpointsAlike:
@@ -50,8 +54,8 @@ class EndpointsAlike:
 
     def _form(self, endpoints: Sequence[EndpointForm]) -> AlikeForm | None:
         addresses = tuple([end.address for end in endpoints])
-        places = tuple(map(self._place, addresses))
-        if None in places:
+        places = tuple([place for address in addresses if (place := self._place(address)) is not None])
+        if len(places) < len(addresses):
             return None
         distinct = tuple(dict.fromkeys(addresses))
         repeated = () if len(distinct) == len(addresses) else tuple(map(distinct.index, addresses))
@@ -60,9 +64,7 @@ class EndpointsAlike:
             addresses, distinct, (repeated, places, tuple([end[1:] for end in endpoints])), company
         )
 
-    def _company(
-        self, places: Sequence[int | None], endpoints: Sequence[EndpointForm]
-    ) -> frozenset[tuple[object, ...]]:
+    def _company(self, places: Sequence[int], endpoints: Sequence[EndpointForm]) -> frozenset[Kind]:
         """Return of what kinds endpoints are, and of which there is one alone: it has no other to send to."""
         kinds = Counter(
             (place, self._alike.port(end.port)) for place, end in zip(places, endpoints, strict=True)

@@ -10,22 +10,17 @@ from iptviz.kube.families import POSTROUTING, PROXY_TABLES, SOURCE_RANGES
 from iptviz.kube.refusals import is_own_refusal
 from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import is_singled_out, names_one, reaches, singling
-from iptviz.paths.shared import Found, SharedPaths, Translation
-from iptviz.paths.surroundings import DumpSurroundings
-from iptviz.paths.survey import MOST_HOSTS, Evidence, Survey
 from iptviz.paths.unseen_nat import with_unseen_nat
 from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
     from iptviz.engine.condition import Assumption, When
-    from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
-    from iptviz.kube.service_ports import ServicePort
     from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
     from iptviz.paths.reach import Reach
 
@@ -167,112 +162,6 @@ def fails_unduly(port: Iterable[Faring]) -> bool:
 def surely_reached(port: Iterable[Faring]) -> bool:
     """Whether all clients reach all frontends of a service port; this node's own taking counts as reaching."""
     return all(one.fares and all(fare.word in WELL for fare in one.fares) for one in port)
-
-
-def reached_in(
-    rules: DispatchingRules,
-    ports: Iterable[ServicePort],
-    evidence: Evidence,
-    *,
-    by_decider: bool = False,
-    known: Mapping[Frontend, FrontendPaths] | None = None,
-) -> tuple[tuple[Reached, ...], ...]:
-    """Return for each service port of a dump how clients fare at its frontends; the paths of some may be known.
-
-    `by_decider`: where other rules decide the same of other clients, they are told apart, and what fails for
-    single clients is told.
-    """
-    shared = SharedPaths(Survey(DumpSurroundings(rules.dump), evidence, by_decider=by_decider), rules, known)
-    return reached_by(shared, ports, by_decider=by_decider)
-
-
-class FindsPaths(Protocol):
-    """What finds the paths of frontends of one source of rules."""
-
-    def of(self, answer: FrontendAnswer) -> Found:
-        """Return what is found of a frontend."""
-
-    def company(self, answer: FrontendAnswer) -> object:
-        """Return what is equal for frontends with endpoints of the same kinds, None where it is not known."""
-
-
-def reached_by(
-    shared: FindsPaths, ports: Iterable[ServicePort], *, by_decider: bool = False
-) -> tuple[tuple[Reached, ...], ...]:
-    """Return the same, by what finds the paths."""
-    looking = _Looking(shared, by_decider=by_decider)
-    return tuple(tuple(map(looking.at, port.answers)) for port in ports)
-
-
-class _Looking:
-    """Looks at many frontends; what is said of one is said of all that are found alike."""
-
-    def __init__(self, shared: FindsPaths, *, by_decider: bool) -> None:
-        self._shared = shared
-        self._by_decider = by_decider
-        self._fares: dict[int, tuple[Fare, ...]] = {}
-        self._well: dict[object, tuple[Fare, ...]] = {}
-
-    def at(self, answer: FrontendAnswer) -> Reached:
-        """Return how clients fare at a frontend; of one whose port or address is not shown, that is not known."""
-        frontend = answer.frontend
-        if frontend.is_malformed or (frontend.port is None and frontend.unprinted is None):
-            return Reached(answer.frontend, ())
-        company = self._shared.company(answer)
-        well = None if company is None else self._well.get(company)
-        if well is not None:
-            return Reached(answer.frontend, well)
-        reached = self._looked_at(answer)
-        is_whole = bool(reached.fares) and len(answer.endpoints) <= MOST_HOSTS
-        if company is not None and is_whole and all(map(_is_well, reached.fares)):
-            self._well[company] = reached.fares
-        return reached
-
-    def _looked_at(self, answer: FrontendAnswer) -> Reached:
-        found = self._shared.of(answer)
-        if found.translation is None:
-            own = fares_of(answer, found.paths, found.endpoints, exceptions=self._by_decider)
-            fares = self._fares[id(found.paths)] = tuple(own)
-            return Reached(answer.frontend, fares)
-        fares = self._fares[id(found.paths)]
-        if any(fare.failures or fare.rewrites or fare.exceptions for fare in fares):
-            fares = tuple(_translated(fare, found.translation) for fare in fares)
-        return Reached(answer.frontend, fares)
-
-
-def _is_well(fare: Fare) -> bool:
-    """Whether all connections reach endpoints, as who they are; in unusual cases none may, whichever endpoint."""
-    return fare.at_least in {NEVER, CERTAIN} and fare._replace(at_least=CERTAIN) == Fare(
-        fare.clients, "yes", CERTAIN, CERTAIN, ()
-    )
-
-
-def _translated(fare: Fare, translation: Translation) -> Fare:
-    if not fare.failures and not fare.rewrites and not fare.exceptions:
-        return fare
-    return fare._replace(
-        rewrites=tuple(
-            each._replace(
-                when=translation.when(each.when),
-                endpoints=tuple(map(translation.address, each.endpoints)),
-            )
-            for each in fare.rewrites
-        ),
-        failures=tuple(
-            failure._replace(
-                cause=_translated_cause(failure.cause, translation), when=translation.when(failure.when)
-            )
-            for failure in fare.failures
-        ),
-        exceptions=tuple(
-            each._replace(cause=_translated_cause(each.cause, translation), when=translation.when(each.when))
-            for each in fare.exceptions
-        ),
-    )
-
-
-def _translated_cause(cause: Cause, translation: Translation) -> Cause:
-    return cause._replace(by=translation.decider(cause.by), to=translation.endpoint(cause.to))
 
 
 def fares_of(

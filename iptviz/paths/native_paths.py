@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from iptviz.kube.nftables.forms import OwnForm
     from iptviz.kube.nftables.table import ProxyTable
     from iptviz.nft.model import Rule
+    from iptviz.paths.elsewhere import Company
     from iptviz.paths.model import Decider, FrontendPaths
     from iptviz.paths.survey import Survey
     from iptviz.rules.native.place import NftPlace
@@ -62,6 +63,9 @@ class NativePaths:
 
     def company(self, answer: FrontendAnswer) -> None:
         """Return that nothing is known of kinds of endpoints: their form tells."""
+
+    def anywhere(self, company: Company) -> None:
+        """Return that nothing is known of other nodes."""
 
     @cached_property
     def _is_one_text(self) -> bool:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.kube.frontends import SERVICE_KINDS
+from iptviz.paths.elsewhere import Beside, Company, OtherCompany
 from iptviz.paths.endpoints_alike import EndpointsAlike
 from iptviz.paths.surroundings import pod_networks
 from iptviz.records import NamedTuple
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.engine.condition import Assumption, When
     from iptviz.kube.dispatching import DispatchingRules
-    from iptviz.kube.frontend_answer import FrontendAnswer
+    from iptviz.kube.frontend_answer import Everywhere, FrontendAnswer
     from iptviz.kube.frontends import Frontend
+    from iptviz.kube.outcome import Needs
     from iptviz.paths.alike import Alike
     from iptviz.paths.model import Decider, FrontendPaths
     from iptviz.paths.survey import Survey
@@ -67,7 +69,7 @@ class _Form(NamedTuple):
     chains: tuple[str, ...]
     rules: tuple[Rule, ...]
     strays: frozenset[str] = frozenset()
-    company: object = None
+    company: Company | None = None
 
 
 class Found(NamedTuple):
@@ -94,6 +96,7 @@ class SharedPaths:
         self._dump: Dump = rules.dump
         self._found: dict[object, tuple[_Form, Found]] = {}
         self._endpoints: dict[tuple[Network, ...], EndpointsAlike] = {}
+        self._beside: dict[tuple[Network, ...], Beside] = {}
 
     def of(self, answer: FrontendAnswer) -> Found:
         """Return what is found of a frontend, or of one whose rules have the same form.
@@ -114,14 +117,22 @@ class SharedPaths:
             self._found[form.key] = form, found
         return found
 
-    def company(self, answer: FrontendAnswer) -> object:
-        """Return what is equal for frontends whose connections all go to endpoints of the same kinds.
+    def company(self, answer: FrontendAnswer) -> Company | None:
+        """Return in what company a frontend's endpoints are.
 
         Where rules treat no two of a kind otherwise, and each connection goes to one of them, an endpoint fares
         well in whatever company it does so once. None where that is not known.
         """
         form = self._plain_form(answer)
+        if form is None and answer.everywhere is not None:
+            return self._company_by_policy(answer, answer.everywhere)
         return None if form is None else form.company
+
+    def anywhere(self, company: Company) -> object:
+        """Return what is equal for such company on other nodes, if all fare there alike; None: not known."""
+        if company.networks not in self._beside:
+            self._beside[company.networks] = Beside(self._survey, company.networks)
+        return self._beside[company.networks].of(company)
 
     def written(self, frontend: Frontend) -> bytes:
         """Return the rules of a frontend alone and of its service's chains, without counters and comments."""
@@ -141,10 +152,7 @@ class SharedPaths:
     def _plain_form(self, answer: FrontendAnswer) -> _Form | None:
         """Return the form of a frontend whose rules are kube-proxy's own, for all clients alike; else None."""
         frontend, named = answer.frontend, _pods_named(answer)
-        special = (
-            answer.depends or answer.local_only or frontend.addresses or frontend.kind not in SERVICE_KINDS
-        )
-        if not answer.plain or special or self._rules.about(frontend, "filter"):
+        if answer.depends or answer.local_only or not self._is_plain(answer):
             return None
         networks = (named,) if named else self._pods
         alike = self._survey.alike(networks)
@@ -159,8 +167,32 @@ class SharedPaths:
         chains = (answer.chain,) if answer.chain else ()
         addresses = (frontend.address or "", *ends.addresses)
         is_all = bool(ends.addresses) and not answer.leftover
-        company = (key, ends.company) if is_all and ends.company is not None else None
+        company = Company(*key, ends.company) if is_all and ends.company is not None else None
         return _Form((*key, ends.key), addresses, ends.distinct, chains, (), company=company)
+
+    def _company_by_policy(self, answer: FrontendAnswer, others: Everywhere) -> Company | None:
+        """Return the same where a policy Local sends clients to this node's endpoints, others to all."""
+        frontend, named = answer.frontend, set(others.networks)
+        if not self._is_plain(answer) or len(named) > 1 or not _sources(answer.masquerade) <= named:
+            return None
+        networks = tuple(filter(None, map(parse_network, named))) or self._pods
+        alike = self._survey.alike(networks)
+        kinds = self._endpoints_among(networks, alike)
+        local, everywhere = kinds.form(answer.endpoints), kinds.form(others.endpoints)
+        if not alike.is_known or not (local and local.company and everywhere and everywhere.company):
+            return None
+        address = parse_network(frontend.address) if frontend.address else None
+        return Company(
+            frontend.kind, frontend.protocol, networks, alike.frontend(address, frontend.port), answer.masquerade,
+            answer.affinity is None, local.company,
+            OtherCompany(others.ways, others.masquerade, others.any_time, everywhere.company),
+        )  # fmt: skip
+
+    def _is_plain(self, answer: FrontendAnswer) -> bool:
+        """Whether no rule about a frontend is but kube-proxy's own, nor keeps it from addresses of the node."""
+        frontend = answer.frontend
+        special = frontend.addresses or frontend.kind not in SERVICE_KINDS
+        return answer.plain and not special and not self._rules.about(frontend, "filter")
 
     @cached_property
     def _pods(self) -> tuple[Network, ...]:
@@ -232,14 +264,19 @@ def _destinations(text: bytes) -> set[str]:
     return {to_text(found.strip(b"[]")) for found in _DESTINATION.findall(text)}
 
 
-def _pods_named(answer: FrontendAnswer) -> Network | None:
-    """Return the network of pods that a service's rules name, if it is one."""
-    named = {
+def _sources(masquerade: Iterable[Needs]) -> set[str]:
+    """Return the networks whose connections are not masqueraded."""
+    return {
         need.condition.value
-        for needs in answer.masquerade
+        for needs in masquerade
         for need in needs
         if need.condition.kind == "source-cidr" and not need.holds
     }
+
+
+def _pods_named(answer: FrontendAnswer) -> Network | None:
+    """Return the network of pods that a service's rules name, if it is one."""
+    named = _sources(answer.masquerade)
     return parse_network(named.pop()) if len(named) == 1 else None
 
 

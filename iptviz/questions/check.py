@@ -22,7 +22,7 @@ from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
 from iptviz.kube.synced import own_nft_table
 from iptviz.node.snapshot import Snapshot, as_snapshot
-from iptviz.paths.fares import reached_in
+from iptviz.paths.many_fares import reached_in
 from iptviz.progress import nobody, stepwise
 from iptviz.questions.baseline import fingerprint, read_baseline
 from iptviz.questions.document import document_of

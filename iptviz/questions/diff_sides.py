@@ -10,7 +10,7 @@ from iptviz.checks.registry import examine
 from iptviz.compare.ports.of_rules import forms_of
 from iptviz.dump.model import Dump
 from iptviz.kube.dispatching import DispatchingRules
-from iptviz.paths.fares import reached_in
+from iptviz.paths.many_fares import reached_in
 from iptviz.progress import stepwise
 from iptviz.questions.ways import FOLLOWING, Beside, evidence_of
 from iptviz.records import NamedTuple

@@ -8,7 +8,7 @@ from iptviz.compare.ports.of_rules import native_forms
 from iptviz.kube.nftables.era import table_era
 from iptviz.kube.nftables.ports import native_ports
 from iptviz.kube.nftables.table import proxy_table
-from iptviz.paths.fares import reached_by
+from iptviz.paths.many_fares import reached_by
 from iptviz.paths.native_paths import NativePaths
 from iptviz.paths.survey import Survey
 from iptviz.questions.native_trace import listing_notes

@@ -23,8 +23,9 @@ from iptviz.kube.published import PublishedPort, published_ports
 from iptviz.kube.service_ports import ServicePort, service_ports
 from iptviz.kube.synced import lost_hooks
 from iptviz.node.snapshot import Snapshot, as_snapshot
-from iptviz.paths.fares import Reached, fails, reached_in, surely_reached
+from iptviz.paths.fares import Reached, fails, surely_reached
 from iptviz.paths.likely import likely_fails, usual_clients
+from iptviz.paths.many_fares import reached_in
 from iptviz.progress import nobody, part_of, stepwise
 from iptviz.questions.document import document_of
 from iptviz.questions.unprinted_notes import suspects, unprinted_notes
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from iptviz.compare.ports.form import PortForm
     from iptviz.node.listing import NftListing, RuleSource
     from iptviz.node.virtual_servers import IpvsListing
+    from iptviz.paths.many_fares import Elsewhere
     from iptviz.progress import Progress
     from iptviz.questions.service_sources import ServiceSource
     from iptviz.supplied.service_names import Candidate
@@ -145,6 +147,7 @@ def services(
     sysctl: FileArgument = None,
     pods: FileArgument = None,
     progress: Progress = nobody,
+    elsewhere: Elsewhere | None = None,
 ) -> ServicesResult:
     """Return the service ports of a node: all, or those to which all that is asked for applies.
 
@@ -158,7 +161,8 @@ def services(
     `published` adds the ports that others than kube-proxy publish: host ports, Docker's. `names` is the path of
     a list of services, which names those whose comments are lost. What is known of the node beside its rules
     comes from the snapshot, or is supplied as for `iptviz.packet`; so are `pods`. `progress` is told what is done
-    next, and which share of all is done by then, from 0 to 1.
+    next, and which share of all is done by then, from 0 to 1. `elsewhere` is what was found on nodes before, for
+    who asks many: most frontends fare alike on all.
 
     Raises:
         TargetError: `endpoint` is no address, or there is no such way to sort.
@@ -179,6 +183,7 @@ def services(
         failing=failing,
         published=published,
         beside=Beside("", addresses, routes, ipset, recent, sysctl).once(),
+        elsewhere=elsewhere,
     )
     sources = _sources(snapshot)
     share = 1 / len(sources)
@@ -239,6 +244,7 @@ class _Wanted(NamedTuple):
     failing: bool
     published: bool
     beside: Beside
+    elsewhere: Elsewhere | None
 
     def includes(self, service_port: ServicePort) -> bool:
         """Whether all fits that a service port's own chains tell, but for the endpoint."""
@@ -277,7 +283,8 @@ def _services(
     others = tuple(published_ports(dump)) if asked.published else ()
     notes = tuple(_notes(node, rules, found))
     evidence = evidence_of(node, dump.family, asked.beside)
-    reached = reached_in(rules, stepwise(wanted, FOLLOWING, progress, _READ, 1.0), evidence)
+    following = stepwise(wanted, FOLLOWING, progress, _READ, 1.0)
+    reached = reached_in(rules, following, evidence, elsewhere=asked.elsewhere)
     result = ServicesResult(
         dump,
         tuple(wanted),

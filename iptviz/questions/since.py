@@ -12,7 +12,7 @@ from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.find import find
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
-from iptviz.paths.fares import reached_in
+from iptviz.paths.many_fares import reached_in
 from iptviz.questions.pairing import Pair, hiding_of, with_shared_evidence
 from iptviz.questions.ways import Beside, evidence_of
 

@@ -35,6 +35,7 @@ from iptviz.kube.releases import spans_text
 from iptviz.kube.synced import lost_hooks
 from iptviz.node.listing import NftListing
 from iptviz.node.many import nodes_in
+from iptviz.paths.many_fares import Elsewhere
 from iptviz.questions.check import check_listed
 from iptviz.questions.services import services
 from iptviz.source.origin import DEFAULT_LIMIT
@@ -58,6 +59,9 @@ _CNIS = {
 _ALONE: Nodes = 1
 """The set of the only node of a summary."""
 
+_ELSEWHERE = Elsewhere()
+"""What this process found on nodes before."""
+
 
 def summary_of(origin: DumpLike, source: str, *, max_size: int = DEFAULT_LIMIT) -> Summary:
     """Return the summary of all nodes in a file or bundle, which answers call `source`.
@@ -79,7 +83,7 @@ def _summary(node: Snapshot | DumpError, source: str) -> Summary:
     if isinstance(node, DumpError):
         return _unreadable(source, node)
     try:
-        found = services(node)
+        found = services(node, elsewhere=_ELSEWHERE)
     except IptvizError as error:
         return _unreadable(source, error)
     ports = {key: {form: _ALONE} for key, form in _ports(found)}

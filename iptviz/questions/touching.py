@@ -13,7 +13,7 @@ from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import ports_of
 from iptviz.kube.target import AddressTarget
-from iptviz.paths.fares import reached_in
+from iptviz.paths.many_fares import reached_in
 from iptviz.xtables.address import full_mask
 from iptviz.xtables.values.addresses import show_host
 

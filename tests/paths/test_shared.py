@@ -13,7 +13,7 @@ from iptviz.kube.naming import Naming
 from iptviz.kube.service_ports import service_ports
 from iptviz.node.load import load_all
 from iptviz.node.snapshot import as_snapshot
-from iptviz.paths.fares import reached_in
+from iptviz.paths.many_fares import reached_in
 from iptviz.questions.ways import Beside, evidence_of
 from tests.conftest import ROOT, SHARED, part_of
 from tests.fleetmaker import Setup, fleet_with

@@ -145,7 +145,7 @@ def test_the_document_has_the_shape_of_the_contract() -> None:
 def _surveyed(monkeypatch: pytest.MonkeyPatch, *of_port: PathsOfPort) -> None:
     """Have every list of services looked at, the first ones with these ways."""
 
-    def reached_in(_rules: Any, ports: Iterable[ServicePort], _known: Any) -> Any:
+    def reached_in(_rules: Any, ports: Iterable[ServicePort], _known: Any, **_: Any) -> Any:
         return made(tuple(ports), of_port)
 
     monkeypatch.setattr("iptviz.questions.services.reached_in", reached_in)

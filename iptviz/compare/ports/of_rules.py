@@ -34,7 +34,7 @@ def forms_of(
 ) -> tuple[PortForm, ...]:
     """Return the forms of service ports of `dump`, with how clients fare at their frontends where that is known.
 
-    `reached` has for each port what `iptviz.paths.fares.reached_in` returns, or is empty: nobody looked.
+    `reached` has for each port what `iptviz.paths.many_fares.reached_in` returns, or is empty: nobody looked.
     """
     lacking = _lacking_in(dump)
     return tuple(map(lacking.port, ports, reached or ((),) * len(ports)))
