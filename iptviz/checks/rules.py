@@ -30,28 +30,29 @@ _ENDING = (
     rb" (?:-j ?(?:ACCEPT|DROP|REJECT|RETURN|QUEUE|NFQUEUE|DNAT|SNAT|MASQUERADE|REDIRECT|NETMAP)(?!\S)|-g ?\S)"
 )
 _ONE_TEST = rb"(?: ! (?=-)| )(?:-[sdpio] \S++|-m (?:conntrack|state) (?:! )?--(?:ct)?state \S++)"
-_UNCONDITIONAL = re.compile(rb"-A (\S++)" + _COMMENTS + _ENDING)
-_BROAD = re.compile(rb"-A (\S++)" + _COMMENTS + _ONE_TEST + _COMMENTS + _ENDING)
+_BROAD = re.compile(rb"-A (\S++)" + _COMMENTS + rb"(?:(" + _ONE_TEST + rb")" + _COMMENTS + rb")?" + _ENDING)
+"""A rule that ends its chain for all packets, or for those that pass one test."""
 
 
 def check(node: Examined) -> Iterator[Finding]:
     """Yield rules that do nothing in their chain; where interfaces are not shown, none."""
     if not any(gap.id == "interfaces-not-shown" for gap in node.dump.gaps):
         for table in node.dump.tables.values():
-            yield from _unreachable(table)
-            yield from _shadowed(table)
+            broad = list(_not_last(table))
+            yield from _unreachable(table, [rule for rule, asks in broad if not asks])
+            yield from _shadowed(table, [rule for rule, asks in broad if asks])
     yield from _duplicates(node.dump)
 
 
-def _not_last(table: Table, wanted: re.Pattern[bytes]) -> Iterator[Rule]:
-    """Yield the rules whose text matches, but for those that end their chain."""
+def _not_last(table: Table) -> Iterator[tuple[Rule, bool]]:
+    """Yield the rules that are broad by their text, and whether they ask something; none that end their chain."""
     ends: dict[bytes, int] = {}
     for block in table.blocks():
-        for match in wanted.finditer(table.data, *block):
+        for match in _BROAD.finditer(table.data, *block):
             if match[1] not in ends:
                 ends[match[1]] = max((run[1] for run in table.runs_of(to_text(match[1]))), default=0)
             if table.lines.end(match.start()) < ends[match[1]]:
-                yield table.rule_at(match.start())
+                yield table.rule_at(match.start()), match[2] is not None
 
 
 def _ends(rule: Rule) -> bool:
@@ -63,10 +64,10 @@ def _ends(rule: Rule) -> bool:
 # --- never reached ---------------------------------------------------------------------------------------------
 
 
-def _unreachable(table: Table) -> Iterator[Finding]:
+def _unreachable(table: Table, ending: Iterable[Rule]) -> Iterator[Finding]:
     """Yield for each chain that a rule without a condition ends the rules below it."""
     done: set[str] = set()
-    for rule in _not_last(table, _UNCONDITIONAL):
+    for rule in ending:
         if rule.chain not in done and not compiled(rule).tests and _ends(rule):
             done.add(rule.chain)
             below = table.rules_of(rule.chain)[rule.number :]
@@ -90,10 +91,10 @@ _WEAVE = (" -o weave -j DROP", "-A FORWARD -o weave -m conntrack --ctstate RELAT
 """Weave Net writes these two, one above the other, on every node: its policies accept answers before."""
 
 
-def _shadowed(table: Table) -> Iterator[Finding]:
+def _shadowed(table: Table, ending: Iterable[Rule]) -> Iterator[Finding]:
     """Yield for each chain that a rule with one wide condition takes all packets from rules below it."""
     taking: dict[str, list[Rule]] = {}
-    for rule in _not_last(table, _BROAD):
+    for rule in ending:
         some = taking.setdefault(rule.chain, [])
         if len(some) < _MOST_TAKING and _takes(table, rule):
             some.append(rule)

@@ -130,8 +130,8 @@ def _renamed(node: Examined | ExaminedTable) -> Iterator[Finding]:
             frontend = answer.frontend
             chain = frontend.leads_to or answer.chain or ""
             named = own if (own := frontend.service).name else port.service
-            if (chain, named.text) not in odd and not fits(chain, named, frontend.protocol):
-                odd[chain, named.text] = frontend.rule
+            if not fits(chain, named, frontend.protocol):
+                odd.setdefault((chain, named.text), frontend.rule)
     if odd:
         chains, names = zip(*odd, strict=True)
         yield found(hash_mismatch, odd.values(), chains=chains, names=tuple(dict.fromkeys(names)))

@@ -15,7 +15,7 @@ from iptviz.paths.kept import Above, Sources
 from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Sequence
 
     from iptviz.checks.examined import Examined
     from iptviz.checks.finding import Finding
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.outcome import Needs
     from iptviz.kube.service_ports import ServicePort
+    from iptviz.paths.fares import Reached
 
     Asked = list[tuple[ServicePort, FrontendAnswer]]
     Met = dict[str, tuple[Rule, ServicePort, FrontendAnswer, EndpointForm]]
@@ -166,11 +167,18 @@ def _in_vain(node: Examined, nat: Table, sources: Sources, asked: Asked) -> Iter
     marked = [
         (port, answer) for port, answer in asked if answer.masquerades_others and not above.ending_of(answer)
     ]
-    if marked and all(sources.outside(answer) for _, answer in marked[:_FEW]):
+    reached = {id(port): found for port, found in zip(node.ports, node.reached, strict=True)}
+    few = [(answer, _kept(port, answer, reached[id(port)])) for port, answer in marked[:_FEW]]
+    if few and all(sources.outside(answer) if kept is None else kept for answer, kept in few):
         rules = [*nat.rules_of(MARK_MASQUERADE), *nat.rules_of(POSTROUTING)]
         yield found(no_masquerade, rules, state="in vain", complete=node.dump.complete,
             names=tuple(dict.fromkeys(port.name for port, _ in marked)), texts=(), how="in vain",
         )  # fmt: skip
+
+
+def _kept(port: ServicePort, answer: FrontendAnswer, reached: Sequence[Reached]) -> bool | None:
+    """Return whether outside clients are kept as they are at one of a port's frontends; None: not looked at."""
+    return next(found.kept for one, found in zip(port.answers, reached, strict=True) if one is answer)
 
 
 _FEW = 8

@@ -83,9 +83,23 @@ def _common_endpoints(endpoints: Sequence[EndpointForm]) -> _Common:
     return _Common(tuple([end._replace(share=share) for end in ordered] if even else ordered), even)
 
 
+class _Fair(Fraction):
+    """A share that is hashed once: forms are looked up by thousands, most of whose shares are the same."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash = super().__hash__()
+            return self._hash
+
+
 @cache
 def _fair(endpoints: int) -> Fraction:
-    return Fraction(1, endpoints)
+    return _Fair(1, endpoints)
 
 
 @lru_cache(maxsize=64)

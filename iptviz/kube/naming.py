@@ -5,7 +5,7 @@ kube-proxy 1.12 to 1.17 left out the comments of endpoints, large clusters still
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from iptviz.kube.comments import services_named_in
@@ -70,6 +70,7 @@ class Naming:
             yield from (ServiceName(candidate.namespace, candidate.name, port, "hash") for port in ports)
 
 
+@lru_cache(maxsize=8_192)
 def fits(chain: str, name: ServiceName, protocol: str) -> bool:
     """Whether the hash in a chain's name is that of the service port; a chain without hash fits any.
 

@@ -16,7 +16,6 @@ from iptviz.engine.host import FIXED_TYPES, Host
 from iptviz.intake.text import to_bytes
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.paths.alike import stretch_of, texts_beside_ports
-from iptviz.records import NamedTuple
 from iptviz.rules.unprinted import AS_PRINTED
 from iptviz.xtables.values.addresses import show_network
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from iptviz.dump.table import Table
     from iptviz.kube.outcome import Needs
     from iptviz.paths.alike import Alike
-    from iptviz.paths.endpoints_alike import Kind
+    from iptviz.paths.endpoints_alike import Company, Kind
     from iptviz.paths.survey import Survey
     from iptviz.xtables.address import Network
 
@@ -34,33 +33,6 @@ _COUNTERS = re.compile(rb"^\[[\d~]+:[\d~]+\] ", re.MULTILINE)
 _CHAIN = re.compile(rb"-A (\S+)")
 _OF_SERVICES = tuple(map(to_bytes, (*HASHED_CHAINS, ENDPOINT_CHAIN)))
 _LEADING_THERE = re.compile(rb" -[jg] (?:" + b"|".join(map(re.escape, _OF_SERVICES)) + rb")[^\s-]")
-
-
-class Company(NamedTuple):
-    """What is equal for frontends whose connections all go to endpoints of the same kinds.
-
-    `networks` are those of pods, `place` where address and port of the frontend lie among those that rules tell
-    apart. `masquerade` is as answers have it; `any_time`: no affinity keeps clients where they were. `others` is
-    what other clients meet than those whom a policy Local sends to this node's endpoints.
-    """
-
-    kind: str
-    protocol: str
-    networks: tuple[Network, ...]
-    place: tuple[int, int]
-    masquerade: tuple[Needs, ...]
-    any_time: bool
-    kinds: frozenset[Kind]
-    others: OtherCompany | None = None
-
-
-class OtherCompany(NamedTuple):
-    """The same of endpoints to which other clients go; `ways` tell who they are, as `External` does."""
-
-    ways: tuple[tuple[str, bool, str], ...]
-    masquerade: tuple[Needs, ...]
-    any_time: bool
-    kinds: frozenset[Kind]
 
 
 class Beside:
@@ -82,7 +54,8 @@ class Beside:
             if all_kinds is None:
                 return None
             ways = tuple((self._called(clients), local, chain) for clients, local, chain in others.ways)
-            others = OtherCompany(ways, self._named(others.masquerade), others.any_time, all_kinds)
+            named = self._named(others.masquerade)
+            others = others._replace(ways=ways, masquerade=named, kinds=all_kinds)
         named = self._named(company.masquerade)
         return self._rules, company._replace(networks=(), masquerade=named, kinds=kinds, others=others)
 

@@ -12,13 +12,42 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from iptviz.kube.endpoint_form import EndpointForm
+    from iptviz.kube.outcome import Needs
     from iptviz.paths.alike import Alike
+    from iptviz.xtables.address import Network
 
 _BYTES = frozenset(map(str, range(256)))
 
 
 Kind = tuple[int, int, bool]
 """Of some endpoints the place of their addresses, that of their ports, and whether it is one alone."""
+
+
+class Company(NamedTuple):
+    """What is equal for frontends whose connections all go to endpoints of the same kinds.
+
+    `networks` are those of pods, `place` where address and port of the frontend lie among those that rules tell
+    apart. `masquerade` is as answers have it; `any_time`: no affinity keeps clients where they were. `others` is
+    what other clients meet than those whom a policy Local sends to this node's endpoints.
+    """
+
+    kind: str
+    protocol: str
+    networks: tuple[Network, ...]
+    place: tuple[int, int]
+    masquerade: tuple[Needs, ...]
+    any_time: bool
+    kinds: frozenset[Kind]
+    others: OtherCompany | None = None
+
+
+class OtherCompany(NamedTuple):
+    """The same of endpoints to which other clients go; `ways` tell who they are, as `External` does."""
+
+    ways: tuple[tuple[str, bool, str], ...]
+    masquerade: tuple[Needs, ...]
+    any_time: bool
+    kinds: frozenset[Kind]
 
 
 class AlikeForm(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import filterfalse
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from iptviz.engine.chance import CERTAIN, NEVER, total, trimmed, without
@@ -12,16 +13,17 @@ from iptviz.paths.model import ACCEPT, LOCAL, is_among
 from iptviz.paths.reach import is_singled_out, names_one, reaches, singling
 from iptviz.paths.unseen_nat import with_unseen_nat
 from iptviz.records import NamedTuple
-from iptviz.xtables.address import join_endpoint
+from iptviz.xtables.address import join_endpoint, parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
     from iptviz.engine.condition import Assumption, When
+    from iptviz.engine.host import Host
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
-    from iptviz.paths.model import ClientPaths, Decider, FrontendPaths
+    from iptviz.paths.model import ClientPaths, Decider, EndpointRow, FrontendPaths
     from iptviz.paths.reach import Reach
 
 
@@ -130,10 +132,15 @@ class Fare(NamedTuple):
 
 
 class Reached(NamedTuple):
-    """A frontend and how clients fare at it; no `fares` where this was not looked at."""
+    """A frontend and how clients fare at it; no `fares` where this was not looked at.
+
+    `kept` is whether all that outside clients send to endpoints elsewhere comes there with their own addresses;
+    None where that was not looked at.
+    """
 
     frontend: Frontend
     fares: tuple[Fare, ...]
+    kept: bool | None = None
 
 
 class Faring(Protocol):
@@ -339,3 +346,37 @@ def _not_rewritten(answer: FrontendAnswer, outcome: str, by: Decider | None) -> 
     if (outcome, by.table, by.chain) != (answer.verdict.kind, refusing.table.name, refusing.chain):
         return _ended(outcome, by)
     return Cause("no local endpoints" if answer.verdict.lacks_local else "no endpoints", outcome, by)
+
+
+# --- the sources with which connections arrive ------------------------------------------------------------------
+
+
+def keeps_outside(paths: FrontendPaths, own: frozenset[str], host: Host) -> bool | None:
+    """Return whether clients outside are kept as they are, who come to a service's `own` endpoints elsewhere.
+
+    None where the paths are not those of such clients.
+    """
+    entries = [entry for entry in paths.entries if "outside" in entry.clients]
+    return keep_sources(filterfalse(_is_of_one_source, entries), own, host) if entries else None
+
+
+def keep_sources(entries: Iterable[ClientPaths], own: frozenset[str], host: Host) -> bool:
+    """Whether some connections come to a service's `own` endpoints elsewhere, and all keep their source."""
+    met = [
+        row
+        for entry in entries
+        for row in entry.endpoints
+        if row.share and row.outcome == ACCEPT and is_among(row.address, own) and not _stays_here(row, host)
+    ]
+    return bool(met) and all(row.snat is None for row in met)
+
+
+def _stays_here(row: EndpointRow, host: Host) -> bool:
+    """Whether a row is about an endpoint of this node, whose connections no POSTROUTING meets."""
+    own = host.is_local(parse_network(row.address))
+    return own is True or any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
+
+
+def _is_of_one_source(entry: ClientPaths) -> bool:
+    """Whether an entry is about clients at one address: endpoints, where nothing tells pods from others."""
+    return any(one.condition.kind == "source-cidr" and one.holds for one in entry.when)

@@ -8,7 +8,7 @@ from iptviz.engine.matching import rule_truth
 from iptviz.engine.packet import Packet
 from iptviz.kube.families import POSTROUTING
 from iptviz.kube.frontends import value_of
-from iptviz.paths.model import ACCEPT, is_among
+from iptviz.paths.fares import keep_sources, keeps_outside
 from iptviz.paths.shared import SharedPaths
 from iptviz.paths.surroundings import DumpSurroundings, pod_networks
 from iptviz.paths.survey import Survey
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.frontend_answer import FrontendAnswer
-    from iptviz.paths.model import ClientPaths, EndpointRow
     from iptviz.paths.survey import Evidence
 
 
@@ -39,8 +38,7 @@ class Sources:
     def outside(self, answer: FrontendAnswer) -> bool:
         """Return whether clients outside are kept as they are, at a frontend or one whose rules have its form."""
         found = self._outside.of(answer)
-        entries = [entry for entry in found.paths.entries if not _is_of_one_source(entry)]
-        return self._told(entries, found.endpoints)
+        return bool(keeps_outside(found.paths, found.endpoints, self._evidence.host))
 
     def of_itself(self, answer: FrontendAnswer, end: EndpointForm) -> bool:
         """Return whether an endpoint is that asks a frontend and meets itself."""
@@ -49,29 +47,7 @@ class Sources:
         paths = Survey(DumpSurroundings(self._dump), self._evidence, end.address).paths(
             answer.frontend, chains, ends
         )
-        return self._told(paths.entries, frozenset({end.address}))
-
-    def _told(self, entries: tuple[ClientPaths, ...] | list[ClientPaths], own: frozenset[str]) -> bool:
-        met = [
-            row
-            for entry in entries
-            for row in entry.endpoints
-            if row.share
-            and row.outcome == ACCEPT
-            and is_among(row.address, own)
-            and not self._stays_here(row)
-        ]
-        return bool(met) and all(row.snat is None for row in met)
-
-    def _stays_here(self, row: EndpointRow) -> bool:
-        """Whether a row is about an endpoint of this node, whose connections no POSTROUTING meets."""
-        own = self._evidence.host.is_local(parse_network(row.address))
-        return own is True or any(one.condition.kind == "endpoint-local" and one.holds for one in row.when)
-
-
-def _is_of_one_source(entry: ClientPaths) -> bool:
-    """Whether an entry is about clients at one address: endpoints, where nothing tells pods from others."""
-    return any(one.condition.kind == "source-cidr" and one.holds for one in entry.when)
+        return keep_sources(paths.entries, frozenset({end.address}), self._evidence.host)
 
 
 # --- rules that end nat POSTROUTING before kube-proxy is asked --------------------------------------------------

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from iptviz.engine.chance import CERTAIN, NEVER
-from iptviz.paths.fares import Fare, Reached, fares_of
+from iptviz.paths.fares import Fare, Reached, fares_of, keeps_outside
 from iptviz.paths.shared import SharedPaths
 from iptviz.paths.surroundings import DumpSurroundings
 from iptviz.paths.survey import MOST_HOSTS, Evidence, Survey
+from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from iptviz.engine.host import Host
     from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.service_ports import ServicePort
-    from iptviz.paths.elsewhere import Company
+    from iptviz.paths.endpoints_alike import Company
     from iptviz.paths.fares import Cause
     from iptviz.paths.model import FrontendPaths
     from iptviz.paths.shared import Found, Translation
@@ -26,21 +28,28 @@ _MOST_KNOWN = 4_096
 """So many kinds of company are remembered before all are forgotten: a cluster has some dozens."""
 
 
+class Met(NamedTuple):
+    """What is told of a frontend, whichever it is: see `Reached`."""
+
+    fares: tuple[Fare, ...]
+    kept: bool | None
+
+
 class Elsewhere:
     """What was found on nodes before, kept by whoever looks at many: in which company all fare well."""
 
     def __init__(self) -> None:
-        self._well: dict[object, tuple[Fare, ...]] = {}
+        self._well: dict[object, Met] = {}
 
-    def get(self, company: object) -> tuple[Fare, ...] | None:
+    def get(self, company: object) -> Met | None:
         """Return how clients fare in company that `anywhere` tells; None where that was not met."""
         return self._well.get(company)
 
-    def add(self, company: object, fares: tuple[Fare, ...]) -> None:
+    def add(self, company: object, met: Met) -> None:
         """Remember that all fare well in such company."""
         if len(self._well) >= _MOST_KNOWN:
             self._well.clear()
-        self._well[company] = fares
+        self._well[company] = met
 
 
 def reached_in(
@@ -58,7 +67,7 @@ def reached_in(
     single clients is told. `elsewhere` is what was found on nodes before, and gets what is found here.
     """
     shared = SharedPaths(Survey(DumpSurroundings(rules.dump), evidence, by_decider=by_decider), rules, known)
-    return reached_by(shared, ports, by_decider=by_decider, elsewhere=elsewhere)
+    return reached_by(shared, ports, evidence.host, by_decider=by_decider, elsewhere=elsewhere)
 
 
 class FindsPaths(Protocol):
@@ -77,24 +86,28 @@ class FindsPaths(Protocol):
 def reached_by(
     shared: FindsPaths,
     ports: Iterable[ServicePort],
+    host: Host,
     *,
     by_decider: bool = False,
     elsewhere: Elsewhere | None = None,
 ) -> tuple[tuple[Reached, ...], ...]:
     """Return the same, by what finds the paths."""
-    looking = _Looking(shared, elsewhere, by_decider=by_decider)
+    looking = _Looking(shared, host, elsewhere, by_decider=by_decider)
     return tuple(tuple(map(looking.at, port.answers)) for port in ports)
 
 
 class _Looking:
     """Looks at many frontends; what is said of one is said of all that are found alike."""
 
-    def __init__(self, shared: FindsPaths, elsewhere: Elsewhere | None, *, by_decider: bool) -> None:
+    def __init__(
+        self, shared: FindsPaths, host: Host, elsewhere: Elsewhere | None, *, by_decider: bool
+    ) -> None:
         self._shared = shared
+        self._host = host
         self._elsewhere = elsewhere
         self._by_decider = by_decider
-        self._fares: dict[int, tuple[Fare, ...]] = {}
-        self._well: dict[Company, tuple[Fare, ...]] = {}
+        self._met: dict[int, Met] = {}
+        self._well: dict[Company, Met] = {}
 
     def at(self, answer: FrontendAnswer) -> Reached:
         """Return how clients fare at a frontend; of one whose port or address is not shown, that is not known."""
@@ -105,31 +118,32 @@ class _Looking:
         if company is None:
             return self._looked_at(answer)
         well = self._well.get(company)
-        return Reached(answer.frontend, well) if well is not None else self._in_company(answer, company)
+        return Reached(answer.frontend, *well) if well is not None else self._in_company(answer, company)
 
     def _in_company(self, answer: FrontendAnswer, company: Company) -> Reached:
         """Return how clients fare at the first frontend of such company, if none of other nodes was met."""
         elsewhere = self._elsewhere
         anywhere = self._shared.anywhere(company) if elsewhere is not None else None
         known = elsewhere.get(anywhere) if elsewhere is not None and anywhere is not None else None
-        reached = self._looked_at(answer) if known is None else Reached(answer.frontend, known)
+        reached = self._looked_at(answer) if known is None else Reached(answer.frontend, *known)
         is_whole = bool(reached.fares) and (known is not None or _has_few_endpoints(answer))
         if is_whole and all(map(_is_well, reached.fares)):
-            self._well[company] = reached.fares
+            met = self._well[company] = Met(reached.fares, reached.kept)
             if elsewhere is not None and anywhere is not None:
-                elsewhere.add(anywhere, reached.fares)
+                elsewhere.add(anywhere, met)
         return reached
 
     def _looked_at(self, answer: FrontendAnswer) -> Reached:
         found = self._shared.of(answer)
         if found.translation is None:
             own = fares_of(answer, found.paths, found.endpoints, exceptions=self._by_decider)
-            fares = self._fares[id(found.paths)] = tuple(own)
-            return Reached(answer.frontend, fares)
-        fares = self._fares[id(found.paths)]
+            kept = keeps_outside(found.paths, found.endpoints, self._host)
+            self._met[id(found.paths)] = Met(tuple(own), kept)
+            return Reached(answer.frontend, *self._met[id(found.paths)])
+        fares, kept = self._met[id(found.paths)]
         if any(fare.failures or fare.rewrites or fare.exceptions for fare in fares):
             fares = tuple(_translated(fare, found.translation) for fare in fares)
-        return Reached(answer.frontend, fares)
+        return Reached(answer.frontend, fares, kept)
 
 
 def _has_few_endpoints(answer: FrontendAnswer) -> bool:

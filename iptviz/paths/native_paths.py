@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from iptviz.kube.nftables.forms import OwnForm
     from iptviz.kube.nftables.table import ProxyTable
     from iptviz.nft.model import Rule
-    from iptviz.paths.elsewhere import Company
+    from iptviz.paths.endpoints_alike import Company
     from iptviz.paths.model import Decider, FrontendPaths
     from iptviz.paths.survey import Survey
     from iptviz.rules.native.place import NftPlace

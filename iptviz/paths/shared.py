@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING
 from iptviz.intake.text import to_bytes, to_text
 from iptviz.kube.families import ENDPOINT_CHAIN, HASHED_CHAINS
 from iptviz.kube.frontends import SERVICE_KINDS
-from iptviz.paths.elsewhere import Beside, Company, OtherCompany
-from iptviz.paths.endpoints_alike import EndpointsAlike
+from iptviz.paths.endpoints_alike import Company, EndpointsAlike, OtherCompany
 from iptviz.paths.surroundings import pod_networks
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import dump_rule
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import Needs
     from iptviz.paths.alike import Alike
+    from iptviz.paths.elsewhere import Beside
     from iptviz.paths.model import Decider, FrontendPaths
     from iptviz.paths.survey import Survey
     from iptviz.xtables.address import Network
@@ -130,6 +130,8 @@ class SharedPaths:
 
     def anywhere(self, company: Company) -> object:
         """Return what is equal for such company on other nodes, if all fare there alike; None: not known."""
+        from iptviz.paths.elsewhere import Beside  # who asks of one node alone does without
+
         if company.networks not in self._beside:
             self._beside[company.networks] = Beside(self._survey, company.networks)
         return self._beside[company.networks].of(company)

@@ -40,7 +40,7 @@ def reached_at(
     if table is None:
         raise ValueError(listing.source)  # nobody asks a listing that keeps no services
     survey = Survey(surroundings(listing, evidence), evidence, by_decider=by_decider)
-    return reached_by(NativePaths(survey, table), ports, by_decider=by_decider)
+    return reached_by(NativePaths(survey, table), ports, evidence.host, by_decider=by_decider)
 
 
 def forms_at(
