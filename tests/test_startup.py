@@ -83,7 +83,7 @@ def test_a_trace_loads_only_what_its_format_needs(
 
 @pytest.mark.parametrize(
     ("asked", "most"),
-    [(("trace", "10.97.13.198"), 260), (("services",), 263), (("check",), 289), (("packet",), 295)],
+    [(("trace", "10.97.13.198"), 260), (("services",), 263), (("check",), 290), (("packet",), 296)],
 )
 def test_a_plain_question_loads_no_more_than_it_needs(asked: tuple[str, ...], most: int) -> None:
     loaded = loaded_by(RUN, *asked, FIXTURE)
