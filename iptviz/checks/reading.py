@@ -240,6 +240,7 @@ LINES = {
     "chain-repeated": "chain repeated: counted once",
     "no-part": "not iptables output",
     "not-nft": "not nft output",
+    "line-unended": "no end of line where the text breaks off: a part of it may be missing",
     "commit-outside": "COMMIT outside any table",
     "message-within": "removed a message of a program within the line",
     "joined": "joined a wrapped line",

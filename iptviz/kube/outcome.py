@@ -178,7 +178,7 @@ class OutcomeReader:
             OtherEnd(rule, share, takes_on(rule)) for rule, share in ends.items() if not _is_dnat(rule)
         )
         leftover = total((case.leftover, *(end.share for end in others)))
-        lacking = tuple(_lacking(case, missing))
+        lacking = tuple(lacking_hops(case, missing))
         notes = [note for note in _notes(case) if not compiled(note.via).chain.startswith(ENDPOINT_CHAIN)]
         empty = tuple(_empty_chains(notes))
         shown = not lacking and not any(map(_may_hold_rules, empty))
@@ -271,13 +271,13 @@ def destination_of(rule: Rule, port: int | None) -> tuple[str, int | None, str]:
     return sent.addresses, (sent.port if sent.ports else port), several
 
 
-def _lacking(case: Case, missing: Mapping[Place, str]) -> Iterator[Hop]:
+def lacking_hops(case: Case, missing: Mapping[Place, str]) -> Iterator[Hop]:
     """Yield the chains that are not shown, with the share of all connections that a rule leads there."""
     for place, chain in missing.items():
         arrival = case.arrivals.get(place)
         share = times(arrival.before, arrival.chance) if arrival else NEVER
         if share:
-            yield Hop(chain, share, dump_rule(place))
+            yield Hop(chain, share, place)
 
 
 def _returning(case: Case) -> Iterator[OtherEnd]:

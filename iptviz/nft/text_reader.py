@@ -31,7 +31,7 @@ _OF_TABLE = re.compile(r"(?P<word>flags|comment)[ \t]+(?P<value>[^\n;}]*)")
 
 
 class TextReader:
-    """Finds the tables of one text; `left_out` is where it holds something else."""
+    """Finds the tables of one text; `left_out` is what else it holds, `unended` a line that lacks its end."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -40,6 +40,7 @@ class TextReader:
         self.ruleset = Ruleset()
         self.drafts = Drafts(self.ruleset, self.source)
         self.left_out: list[Span] = []
+        self.unended: Span | None = None
 
     def read(self) -> Ruleset:
         """Return all tables."""
@@ -99,12 +100,20 @@ class TextReader:
     def _entry(self, table: Table, found: re.Match[str]) -> int:
         body = body_at(self.text, found.end(), self.size)
         handle = int(found["handle"]) if found["handle"] else None
-        self.drafts.add(
-            table, found["kind"], found["name"], found.start("kind"), (body.start, body.end), handle
-        )
+        end = body.end if body.closed else self._end_of_lines(body.start, body.end)
+        self.drafts.add(table, found["kind"], found["name"], found.start("kind"), (body.start, end), handle)
         if not body.closed:
             self._open(found["kind"], found)
         return body.behind
+
+    def _end_of_lines(self, start: int, end: int) -> int:
+        """Return where the last whole line of a block ends that is cut: the next may end in half of a port."""
+        if end < self.size or self.text.endswith("\n"):
+            return end
+        whole = max(start, self.text.rfind("\n", start, end))
+        if self.text[whole:].strip():
+            self.unended = whole, end
+        return whole
 
     def _open(self, kind: str, found: re.Match[str]) -> None:
         """Say that the end of a block is missing: so may be what else was in it."""
@@ -125,3 +134,6 @@ class TextReader:
             first = self.source.line_of(start)
             line = self.source.line_of(start + len(last) - 1)
             self.ruleset.notes.append(LineNote(first, line, "not-nft", skipped=True))
+        if self.unended is not None:
+            line = self.source.line_of(self.size - 1)
+            self.ruleset.notes.append(LineNote(line, line, "line-unended", skipped=True))

@@ -63,6 +63,10 @@ class NftTable:
         found = self.table.chains.get(chain)
         return found.line or None if found is not None else None
 
+    def is_cut(self, chain: str) -> bool:
+        """Whether the end of a chain is not shown."""
+        return chain in self._open
+
     def lacks_end(self, chain: str) -> bool:
         """Whether rules may be missing at the end of a chain, or of one to which it may lead."""
         found = self.table.chains.get(chain)

@@ -41,8 +41,14 @@ def both_ways(dump: iptviz.Dump) -> int:
     for frontend in rules.frontends():
         plain = answers.plain_answer(frontend)
         if plain is not None:
-            followed = answer_of_trace(trace_frontend(dump, frontend), complete=dump.complete)
-            assert plain._replace(service=followed.service, plain=False) == followed
+            trace = trace_frontend(dump, frontend)
+            followed = answer_of_trace(trace, complete=dump.complete)
+            assert plain._replace(service=followed.service, plain=False, everywhere=None) == followed
+            if plain.everywhere is not None:
+                met = [
+                    [(end.address, end.port, end.share) for end in one.endpoints] for one in trace.outcomes
+                ]
+                assert [(end.address, end.port, end.share) for end in plain.everywhere.endpoints] in met
             compared += 1
     return compared
 

@@ -123,7 +123,7 @@ def test_what_is_read_and_what_is_left_out_are_the_text(text: str) -> None:
     text = clean(text.encode("utf-8", "surrogatepass")).text
     reader = TextReader(text)
     ruleset = reader.read()
-    taken = list(reader.left_out)
+    taken = [*reader.left_out, *([reader.unended] if reader.unended else [])]
     for table in ruleset.tables.values():
         readers: list[object] = [chain.reader for chain in table.chains.values()]
         for pieces in (*readers, *(found.reader for found in table.sets.values())):

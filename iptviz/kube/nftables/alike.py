@@ -156,8 +156,10 @@ class _Ends(NamedTuple):
 def _ends(form: OwnForm, answer: FrontendAnswer) -> _Ends | None:
     """Return where the endpoints' addresses are in a form.
 
-    None where one is none of the form's own, or where conditions name what is.
+    None where one is none of the form's own, where conditions name what is, or where the listing lacks a chain.
     """
+    if answer.unseen:
+        return None
     own = {address: place for place, address in enumerate(form.addresses)}
     said = [need.condition.value for needs in answer.masquerade for need in needs]
     if any(word in value for value in said for word in (*form.addresses, *form.chains) if word):

@@ -98,6 +98,8 @@ def answer_of(trace: ServiceTrace) -> FrontendAnswer:
         affinity=trace.affinity_seconds,
         masquerade=tuple(mark.needs for mark in usual.masquerade),
         local_only=_is_local(trace),
+        # No kernel lists a table that lacks them.
+        unseen=tuple(dict.fromkeys((*trace.broken.missing.values(), *(hop.chain for hop in usual.lacking)))),
         depends=differs or bool(trace.broken.loops or trace.broken.missing),
         by_policy=trace.by_policy,
         rounded=trace.rounded,

@@ -16,7 +16,7 @@ from iptviz.kube.frontends import CHAIN
 from iptviz.kube.nftables.frontends import Frontends
 from iptviz.kube.nftables.names import ENDPOINT, is_of_service, read_chain
 from iptviz.kube.nftables.table import HAIRPINS
-from iptviz.kube.outcome import Endpoint, FrontendOutcome, Hop, Masquerade, OtherEnd
+from iptviz.kube.outcome import Endpoint, FrontendOutcome, Hop, Masquerade, OtherEnd, lacking_hops
 from iptviz.kube.outcome import Verdict as Refusal
 from iptviz.kube.service import ServiceTrace, first_packet, told_endpoints, usual_first
 from iptviz.nft.expressions import Concatenation, MapLookup, Value
@@ -29,7 +29,7 @@ from iptviz.xtables.address import parse_network
 from iptviz.xtables.values.addresses import show_address, show_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from fractions import Fraction
 
     from iptviz.engine.packet import Packet
@@ -45,7 +45,7 @@ def trace_frontend(table: ProxyTable, frontend: Frontend) -> ServiceTrace:
     """Follow new connections to `frontend` through kube-proxy's own table."""
     packet = packet_to(frontend)
     found = survey(table.compiled, packet, _entered(table, frontend))
-    reading = _Reading(table, packet)
+    reading = _Reading(table, packet, found.broken.missing)
     outcomes = told_endpoints(map(reading.outcome, found.cases))
     return ServiceTrace(
         frontend=frontend,
@@ -96,9 +96,10 @@ _AFFINITY = re.compile(rf"@({AFFINITY_SETS}[^\s\"]+)")
 class _Reading:
     """Reads the walk of a case as endpoints, marks and refusals."""
 
-    def __init__(self, table: ProxyTable, packet: Packet) -> None:
+    def __init__(self, table: ProxyTable, packet: Packet, missing: Mapping[Place, str]) -> None:
         self._table = table
         self._packet = packet
+        self._missing = missing
 
     def outcome(self, case: Case) -> FrontendOutcome:
         """Return what comes of a connection in a case."""
@@ -113,20 +114,34 @@ class _Reading:
             for place, share in ends.items()
             if place not in {end.rule for end in endpoints}
         )
-        verdict = next(filter(None, (self._verdict(end.rule) for end in others if end.share)), None)
+        leftover = total((case.leftover, *(end.share for end in others)))
+        lacking = tuple(self._lacking(case, leftover))
+        refusing = (self._verdict(end.rule) for end in others if end.share)
+        verdict = None if lacking else next(filter(None, refusing), None)  # what is not shown comes before
         if verdict is not None:
             verdict = verdict._replace(rule=_leading(verdict.rule, case))
         refused = verdict is not None and not endpoints
         return FrontendOutcome(
             when=case.when,
             endpoints=endpoints,
-            leftover=total((case.leftover, *(end.share for end in others))),
+            leftover=leftover,
             verdict=verdict,
             masquerade=() if refused else self._masquerade(case),
             hops=tuple(self._hops(case)),
-            others=() if verdict is not None else others,
+            others=() if verdict is not None or lacking else others,
             empty_chains=(),
+            lacking=lacking,
         )
+
+    def _lacking(self, case: Case, leftover: Fraction) -> Iterator[Hop]:
+        """Yield the chains that the listing lacks, and last what it lacks of one that was cut off."""
+        absent = list(lacking_hops(case, self._missing))
+        yield from absent
+        rest = leftover - total(hop.share for hop in absent)
+        for name, entry in case.entered.items():
+            if rest and self._table.compiled.is_cut(name):
+                yield Hop(f"rules of {name}", rest, entry.via)
+                return
 
     def _endpoint(self, place: NftPlace, nat: Nat, share: Fraction, case: Case) -> Endpoint:
         address, port = destination_of(place, nat, self._packet.destination_port)
