@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from iptviz.compare.ports.form import EndpointForm
 from iptviz.compare.ports.of_api import forms_of_api
 from iptviz.compare.ports.own_place import asks_for_own_pods, at_own_addresses
 from iptviz.compare.ports.shares import are_even, by_text
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from iptviz.cluster.api import ApiCluster
-    from iptviz.compare.ports.form import EndpointForm, FrontendForm, PortForm, Untold
+    from iptviz.compare.ports.form import FrontendForm, PortForm, Untold
     from iptviz.engine.condition import Assumption
     from iptviz.fleets.summary import PortKey
     from iptviz.kube.outcome import Needs
@@ -55,7 +56,15 @@ class _Common(NamedTuple):
 
 def _common_frontend(form: FrontendForm, known: dict[int, _Common]) -> FrontendForm:
     own = at_own_addresses(form.at_addresses)
-    bare = form._replace(
+    told: dict[str, Any]
+    if form.local_only:
+        told = {"endpoints": (), "leftover": None, "verdict": None, "untold": form.untold | _NOT_COMPARED}
+    else:
+        common = known.get(id(form.endpoints))
+        if common is None:
+            common = known[id(form.endpoints)] = _common_endpoints(form.endpoints)
+        told = {"endpoints": common.endpoints, "leftover": _NONE if common.even else form.leftover}
+    return form._replace(
         masquerade=None if form.masquerade is None else _common_needs(form.masquerade),
         at_addresses=(True, (OWN_ADDRESSES,)) if own else form.at_addresses,
         reached=None,
@@ -63,13 +72,8 @@ def _common_frontend(form: FrontendForm, known: dict[int, _Common]) -> FrontendF
         rule=None,
         refusing=None,
         unseen=(),
+        **told,
     )
-    if form.local_only:
-        return bare._replace(endpoints=(), leftover=None, verdict=None, untold=form.untold | _NOT_COMPARED)
-    common = known.get(id(form.endpoints))
-    if common is None:
-        common = known[id(form.endpoints)] = _common_endpoints(form.endpoints)
-    return bare._replace(endpoints=common.endpoints, leftover=_NONE if common.even else form.leftover)
 
 
 _NONE = Fraction(0)
@@ -78,9 +82,17 @@ _NONE = Fraction(0)
 def _common_endpoints(endpoints: Sequence[EndpointForm]) -> _Common:
     by_name = by_text(endpoints)
     even = bool(by_name) and all(end.share is not None for end in by_name.values()) and are_even(by_name)
-    share = _fair(len(by_name)) if even else None
     ordered = [by_name[text] for text in sorted(by_name)]
-    return _Common(tuple([end._replace(share=share) for end in ordered] if even else ordered), even)
+    if not even:
+        return _Common(tuple(ordered), even)
+    return _Common(_evened(tuple([(end.address, end.port) for end in ordered])), even)
+
+
+@lru_cache(maxsize=32_768)
+def _evened(ends: tuple[tuple[str, int | None], ...]) -> tuple[EndpointForm, ...]:
+    """Return endpoints that share evenly: the very same for all nodes, so that forms compare at sight."""
+    share = _fair(len(ends))
+    return tuple([EndpointForm(address, port, share) for address, port in ends])
 
 
 class _Fair(Fraction):
