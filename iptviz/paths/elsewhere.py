@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _COUNTERS = re.compile(rb"^\[[\d~]+:[\d~]+\] ", re.MULTILINE)
 _CHAIN = re.compile(rb"-A (\S+)")
 _OF_SERVICES = tuple(map(to_bytes, (*HASHED_CHAINS, ENDPOINT_CHAIN)))
-_LEADING_THERE = re.compile(rb" -[jg] (?:" + b"|".join(map(re.escape, _OF_SERVICES)) + rb")[^\s-]")
+_NAMES_ONE = re.compile(b"|".join(map(re.escape, _OF_SERVICES)))
 
 
 class Beside:
@@ -104,7 +104,7 @@ class Beside:
             for name, table in sorted(dump.tables.items())
         ]
         lines = (line for *_, chains in tables for chain in chains.values() for line in chain)
-        if any(map(_LEADING_THERE.search, lines)):
+        if any(map(_NAMES_ONE.search, lines)):
             return None
         all_of_it = (
             version, self._survey.by_decider, evidence.unseen, evidence.beyond, evidence.given, tables,
