@@ -6,7 +6,7 @@ So thousands of nodes have one form of most service ports, which is kept once.
 from __future__ import annotations
 
 from fractions import Fraction
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from iptviz.compare.ports.form import EndpointForm
@@ -91,27 +91,8 @@ def _common_endpoints(endpoints: Sequence[EndpointForm]) -> _Common:
 @lru_cache(maxsize=32_768)
 def _evened(ends: tuple[tuple[str, int | None], ...]) -> tuple[EndpointForm, ...]:
     """Return endpoints that share evenly: the very same for all nodes, so that forms compare at sight."""
-    share = _fair(len(ends))
+    share = Fraction(1, len(ends))
     return tuple([EndpointForm(address, port, share) for address, port in ends])
-
-
-class _Fair(Fraction):
-    """A share that is hashed once: forms are looked up by thousands, most of whose shares are the same."""
-
-    __slots__ = ("_hash",)
-    _hash: int
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        try:
-            return self._hash
-        except AttributeError:
-            self._hash = super().__hash__()
-            return self._hash
-
-
-@cache
-def _fair(endpoints: int) -> Fraction:
-    return _Fair(1, endpoints)
 
 
 @lru_cache(maxsize=64)

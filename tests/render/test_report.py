@@ -327,7 +327,7 @@ def surveyed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     def survey(*of_port: PathsOfPort) -> None:
         monkeypatch.setattr(
             "iptviz.questions.services.reached_in",
-            lambda _rules, ports, _known: made(tuple(ports), of_port),
+            lambda _rules, ports, _known, **_: made(tuple(ports), of_port),
         )
 
     return survey
