@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.engine.condition import When
-    from iptviz.kube.broken_endpoints import BrokenEndpoint
+    from iptviz.kube.broken_endpoints import BrokenEndpoint, Fault
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.outcome import FrontendOutcome
@@ -145,7 +145,8 @@ def _in_vain(broken: BrokenEndpoint, nat: Table, traced: ServiceTrace, *, comple
             of=of, above=None, of_outside=False, alike=0,
         )  # fmt: skip
     rules = [via, *nat.rules_of(via.jump or "")]
-    return found(endpoint_without_dnat, rules, line=via.line, complete=complete, service=service, broken=broken,
+    return found(endpoint_without_dnat, rules, line=via.line, complete=complete, service=service,
+        chain=via.jump or "", fault=broken.fault, share=broken.share, address=broken.address, last=broken.last,
         of=of, alike=0,
     )  # fmt: skip
 
@@ -284,7 +285,9 @@ def asked_before_service(*, target: str, chain: str, taken: tuple[str, ...]) -> 
 
 
 @diagnosis("high", absence=True)
-def endpoint_without_dnat(*, broken: BrokenEndpoint, of: str, alike: int) -> str:
+def endpoint_without_dnat(
+    *, chain: str, fault: Fault, share: Fraction, address: str, last: bool, of: str, alike: int
+) -> str:
     """The chain of an endpoint has no DNAT, or one for another protocol than the service's.
 
     Why: The endpoint idles, and the others get its share; where its rule is the last one, connections that
@@ -293,10 +296,10 @@ def endpoint_without_dnat(*, broken: BrokenEndpoint, of: str, alike: int) -> str
     Do: Find out which program wrote these rules: kube-proxy writes a DNAT for each endpoint. Restart it, which
     writes the chain anew.
     """
-    why = _FAULTS[broken.fault].format(chain=broken.via.jump)
-    goes = "get no endpoint" if broken.last else "go on to the next rule"
-    end = f"{broken.address or 'an endpoint'}{_of(of)}"
-    come = f"{percent(broken.share)} of connections come to it and {goes}"
+    why = _FAULTS[fault].format(chain=chain)
+    goes = "get no endpoint" if last else "go on to the next rule"
+    end = f"{address or 'an endpoint'}{_of(of)}"
+    come = f"{percent(share)} of connections come to it and {goes}"
     return _and_more(f"{end} gets no connections: {why}; {come}", alike)
 
 

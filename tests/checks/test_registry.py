@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import pickle
 import string
 from collections import Counter
 from fractions import Fraction
@@ -27,13 +28,11 @@ from iptviz.checks.wording import sentence
 from iptviz.engine.assume import read_assumption
 from iptviz.intake.remark import LineNote, Remark, remark
 from iptviz.kube.balance import balance_of
-from iptviz.kube.broken_endpoints import BrokenEndpoint
 from iptviz.kube.dispatching import all_frontends
 from iptviz.kube.era import era_of
 from iptviz.kube.limits import AddressLimit
 from iptviz.kube.names import NAMELESS
 from iptviz.paths.model import Decider
-from iptviz.rules.iptables import dump_rule
 from iptviz.supplied.ipvs import RealServer, VirtualServer
 from tests.conftest import ROOT
 
@@ -52,7 +51,6 @@ DIFFERING = Differing(NAMELESS, "default/web:http", "tcp", "10.96.0.1:80", "10.2
 OTHERWISE = Otherwise("default/web:http/tcp", "cluster IP 10.96.0.1:80", ("10.244.1.9:80",), ("node-7",), 60)
 (CUE, *_) = era_of(iptviz.load("fixtures/policies-old/dump.rules")).evidence
 LIMIT = AddressLimit(only=True, networks=("192.0.2.10",), rules=(FRONTENDS[0].rule,))
-BROKEN = BrokenEndpoint(dump_rule(FRONTENDS[0].rule), "no-dnat", Fraction(1, 4), "10.244.0.1:80", last=False)
 NOTES = (LineNote(3, 3, "joined", skipped=False), LineNote(7, 9, "no-part", skipped=True))
 HOST_PORT = HostPort(7, "10.244.0.1:80", "cbr0 770c07dfd094")
 PLACES = Places(("10.96.0.1:80/tcp", ":30080/tcp"), "REJECT", Fraction(1, 4), Fraction(1, 3))
@@ -77,7 +75,7 @@ VALUES: dict[str, Hashable] = {
     "destination": "239.1.2.3", "joined": True, "off": False,
     "scheduler": "sh", "served": True, "forward": "tunnel",
     "only": "tcp", "suffering": 3, "wide": (72, 74),
-    "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "broken": BROKEN, "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),
+    "address": "10.96.0.1", "asked": 7, "assumption": OUTSIDE, "at": 7, "fault": "no-dnat", "share": Fraction(1, 4), "balance": balance_of([Fraction(1, 3), Fraction(2, 3)]),
     "before": 9000, "one": CUE, "other": CUE, "releases": CUE.releases, "chain": "KUBE-SVC-A", "chains": ("A", "B"), "complete": True, "count": 3, "destinations": ("10.244.0.1:80",), "empty": True,
     "differing": DIFFERING, "entered": 3, "family": 6, "first": 4, "first_line": 4, "frontend": "10.96.0.1:80/tcp",
     "frontends": FRONTENDS, "gaps": (remark("no-commit", 1, table="nat"),), "hook": "OUTPUT", "hooks": ("INPUT", "OUTPUT"), "lines": (7, 9), "last": 9, "left": 1000, "lost_at": 7, "mode": "ipvs",
@@ -137,6 +135,13 @@ def test_everything_has_a_sentence(what: str) -> None:
     assert words == words.strip()
     assert sentence(sample(what, 7)) == f"line 7: {words}"
     hash(sample(what))
+
+
+@pytest.mark.parametrize("what", DIAGNOSED)
+def test_every_finding_can_be_sent_to_another_process(what: str) -> None:
+    """A fleet is read by several: what holds a rule, and with it a dump, never comes back."""
+    finding = sample(what)
+    assert pickle.loads(pickle.dumps(finding)) == finding
 
 
 @pytest.mark.parametrize("what", DIAGNOSED)

@@ -59,6 +59,15 @@ def test_the_answer_is_the_same_by_processes_from_the_cache_and_in_python(
     assert fleet(str(nodes)).to_dict() == json.loads(first.stdout)
 
 
+def test_a_finding_about_rules_comes_back_from_another_process(nodes: Path) -> None:
+    without = re.sub(rf"-A .* --to-destination {re.escape(OLD)}:.*\n", "", RULES)
+    (nodes / "node-2.rules").write_text(without, encoding="utf-8")
+    done = run("fleet", str(nodes), "--json", "--jobs", "2")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "endpoint-without-dnat" in done.stdout
+    assert done.stdout == run("fleet", str(nodes), "--json", "--jobs", "1").stdout
+
+
 def test_a_list_of_dumps_on_standard_input(nodes: Path) -> None:
     listed = "\n".join(str(path) for path in sorted(nodes.iterdir()))
     assert (
