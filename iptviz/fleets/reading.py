@@ -6,6 +6,8 @@ import gc
 import os
 from contextlib import contextmanager
 from importlib import import_module
+from pickle import dumps, loads
+from traceback import format_exc
 from typing import TYPE_CHECKING, cast
 
 from iptviz.errors import IptvizError
@@ -15,10 +17,27 @@ from iptviz.fleets.summary import Summary, merged
 from iptviz.grammar.segments import forget
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from iptviz.fleets.inputs import Input, Work
+
+
+def packed(inputs: Sequence[Input], work: Work) -> bytes:
+    """Return what inputs say together, as another process can have it; of one of which it cannot, why."""
+    try:
+        return dumps(summary_of_inputs(inputs, work))
+    except Exception as error:
+        if os.environ.get("IPTVIZ_DEBUG"):
+            raise RuntimeError(format_exc()) from None  # not every error arrives elsewhere as what it is
+        if len(inputs) > 1:
+            return dumps(merged(unpacked(packed([one], work)) for one in inputs))
+        return dumps(unreadable(inputs, mistaken(error)))
+
+
+def unpacked(sent: bytes) -> Summary:
+    """Return the summary that a process of this run packed."""
+    return cast("Summary", loads(sent))  # noqa: S301
 
 
 def summary_of_inputs(inputs: Iterable[Input], work: Work) -> Summary:
@@ -41,12 +60,17 @@ def summary_of_input(one: Input, work: Work) -> Summary:
         return unreadable([one], error.what)
     except OSError as error:
         return unreadable([one], f"cannot be read: {(error.strerror or str(error)).lower()}")
-    except MemoryError:
-        return unreadable([one], "not enough memory for this dump")
-    except Exception as error:
-        if os.environ.get("IPTVIZ_DEBUG"):
+    except (Exception, SystemExit) as error:
+        if os.environ.get("IPTVIZ_DEBUG") and not isinstance(error, MemoryError):
             raise
-        return unreadable([one], f"internal error, a bug in iptviz: {type(error).__name__}: {error}")
+        return unreadable([one], mistaken(error))
+
+
+def mistaken(error: BaseException) -> str:
+    """Return why an input tells nothing that may be as it should."""
+    if isinstance(error, MemoryError):
+        return "not enough memory for this dump"
+    return f"internal error, a bug in iptviz: {type(error).__name__}: {error}"
 
 
 def _summary_at(path: str, work: Work) -> Summary:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from iptviz.fleets.inputs import unreadable
 from iptviz.fleets.neighbours import Neighbours
-from iptviz.fleets.reading import size_here, summary_of_inputs
+from iptviz.fleets.reading import mistaken, packed, size_here, summary_of_inputs, unpacked
 from iptviz.fleets.summary import Summary, merged
 from iptviz.progress import nobody
 from iptviz.records import NamedTuple
@@ -67,7 +67,8 @@ def summarized(
 ) -> Summary:
     """Return what inputs say together, read by so many processes; None: by as many as there are processors.
 
-    An input that kills the process that reads it, and another one that reads it alone, is unreadable.
+    An input that kills the process that reads it, and another one that reads it alone, is unreadable, and so is
+    one whose summary cannot be sent.
     """
     workers = min(jobs or _processors(), len(inputs))
     if workers <= 1 or (jobs is None and _is_little(inputs)):
@@ -139,7 +140,7 @@ class _Run:
         from concurrent.futures import FIRST_COMPLETED, wait
         from concurrent.futures.process import BrokenProcessPool
 
-        in_work: dict[Future[Summary], Chunk] = {}
+        in_work: dict[Future[bytes], Chunk] = {}
         tell(self._progress, self._done, self._total)
         try:
             while waiting or in_work:
@@ -148,19 +149,36 @@ class _Run:
                     in_work[self._submit(chunk)] = chunk
                     waiting.popleft()
                 for future in wait(in_work, return_when=FIRST_COMPLETED).done:
-                    self._take(in_work[future], future.result())
+                    waiting += self._arrived(in_work[future], future)
                     del in_work[future]
         except BrokenProcessPool:
             self.end()
             return self._unfinished(in_work)
         return []
 
-    def _unfinished(self, in_work: dict[Future[Summary], Chunk]) -> list[Chunk]:
+    def _arrived(self, chunk: Chunk, future: Future[bytes]) -> list[Chunk]:
+        """Take what was sent of a chunk; where that is nothing, return each of its inputs, to be tried again."""
+        from concurrent.futures.process import BrokenProcessPool
+
+        try:
+            summary = unpacked(future.result())
+        except BrokenProcessPool:
+            raise
+        except Exception as error:
+            if os.environ.get("IPTVIZ_DEBUG"):
+                raise
+            if len(chunk.inputs) > 1:
+                return chunk.one_by_one()
+            summary = unreadable(chunk.inputs, mistaken(error))
+        self._take(chunk, summary)
+        return []
+
+    def _unfinished(self, in_work: dict[Future[bytes], Chunk]) -> list[Chunk]:
         """Return each input alone of the chunks that were lost; some may have been done in the last moment."""
         lost: list[Chunk] = []
         for future, chunk in in_work.items():
             if future.done() and not future.cancelled() and future.exception() is None:
-                self._take(chunk, future.result())
+                lost += self._arrived(chunk, future)
             else:
                 lost += chunk.one_by_one()
         return lost
@@ -170,7 +188,7 @@ class _Run:
         from concurrent.futures.process import BrokenProcessPool
 
         try:
-            self._take(chunk, self._submit(chunk).result())
+            self._arrived(chunk, self._submit(chunk))
         except BrokenProcessPool:
             self.end()
             self._take(chunk, unreadable(chunk.inputs, DIED))
@@ -180,11 +198,11 @@ class _Run:
         self._done += len(chunk.inputs)
         tell(self._progress, self._done, self._total)
 
-    def _submit(self, chunk: Chunk) -> Future[Summary]:
+    def _submit(self, chunk: Chunk) -> Future[bytes]:
         if self._pool is None:
             self._pool = _pool(self._workers, self._work.reader)
         with _without_main():
-            return self._pool.submit(summary_of_inputs, chunk.inputs, self._work)
+            return self._pool.submit(packed, chunk.inputs, self._work)
 
     def kill(self) -> None:
         """End the workers at once, whatever they do."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from iptviz.errors import DumpError, quoted
 from iptviz.fleets.inputs import IS_URL, NotInstalledError, unreadable
 from iptviz.fleets.neighbours import Neighbours
-from iptviz.fleets.reading import summary_of_inputs
+from iptviz.fleets.reading import packed, unpacked
 from iptviz.fleets.remote import shown
 from iptviz.fleets.running import Chunk, chunks_of, tell
 from iptviz.fleets.summary import Summary, merged
@@ -199,6 +199,11 @@ class _GoneError(Exception):
 # --- the work --------------------------------------------------------------------------------------------------
 
 
+def _arriving(inputs: Sequence[Input], work: Work) -> Summary:
+    """Return what inputs say together, as other workers have it: one that could not would end the run."""
+    return unpacked(packed(inputs, work))
+
+
 class _Run:
     """A run on workers: what is made of chunks stays there until all of them are done, and then is merged.
 
@@ -230,20 +235,27 @@ class _Run:
         return summary
 
     def _side_by_side(self, chunks: Sequence[Chunk]) -> list[Chunk]:
-        """Have chunks read, and return those that cost more workers than the scheduler allows."""
+        """Have chunks read, and return those that cost more workers than the scheduler allows.
+
+        Where a worker says nothing of a chunk for another reason, each of its inputs is read anew.
+        """
         from distributed import KilledWorker
 
         in_work = {self._submit(chunk): chunk for chunk in chunks}
         lost: list[Chunk] = []
+        failed: list[Chunk] = []
         for future in self._completed(in_work):
             chunk, error = in_work[future], future.exception()
             if isinstance(error, KilledWorker):
                 lost.append(chunk)
+            elif error is not None and len(chunk.inputs) > 1:
+                failed += chunk.one_by_one()
             elif error is not None:
                 reason = f"a Dask worker failed: {type(error).__name__}: {error}"
                 self._take(chunk, self._unreadable(chunk, reason))
             else:
                 self._take(chunk, future)
+        lost += self._side_by_side(failed) if failed else []
         return sorted(lost, key=lambda chunk: chunk.first)
 
     def _settle(self) -> None:
@@ -282,7 +294,7 @@ class _Run:
 
     def _submit(self, chunk: Chunk) -> Any:
         return self._client.submit(
-            summary_of_inputs,
+            _arriving,
             list(chunk.inputs),
             self._work,
             pure=False,

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any, NoReturn
 
 from iptviz.fleets.summary import NodeFacts, Summary, Unreadable
 
@@ -43,6 +46,63 @@ def wrong(path: str, source: str, *, max_size: int) -> Summary:
     if "bug" in path:
         raise AssertionError("unexpected")
     return named(path, source, max_size=max_size)
+
+
+def mortal(path: str, source: str, *, max_size: int) -> Summary:
+    """The same, but what has `poison` in its name kills the first process that reads it, and no other one."""
+    killed = Path(path + ".killed")
+    if "poison" in Path(path).name and not killed.exists():
+        killed.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return named(path, source, max_size=max_size)
+
+
+def leaving(path: str, source: str, *, max_size: int) -> Summary:
+    """The same, but with some inputs a library ends the program."""
+    if "bug" in path:
+        sys.exit(3)
+    return named(path, source, max_size=max_size)
+
+
+class _NotToBeHad:
+    """What can be sent, but not be made anew of what is sent."""
+
+    def __reduce__(self) -> tuple[Any, tuple[()]]:
+        return _refuse, ()
+
+
+def _refuse() -> NoReturn:
+    raise ValueError("not to be had")
+
+
+class TwoWordsError(Exception):
+    """What can be sent, but not be made anew: its text is not what it is made of."""
+
+    def __init__(self, one: str, other: str) -> None:
+        super().__init__(f"{one} {other}")
+
+
+def unsendable(path: str, source: str, *, max_size: int) -> Summary:
+    """The same, but of some inputs there is something in a summary that cannot leave a process."""
+    return _with(threading.Lock(), path, named(path, source, max_size=max_size))
+
+
+def unreceivable(path: str, source: str, *, max_size: int) -> Summary:
+    """The same, but of some inputs there is something in a summary that arrives nowhere."""
+    return _with(_NotToBeHad(), path, named(path, source, max_size=max_size))
+
+
+def strange(path: str, source: str, *, max_size: int) -> Summary:
+    """The same, but with some inputs an error that arrives nowhere."""
+    if "bug" in path:
+        os.environ["IPTVIZ_DEBUG"] = "1" if "debug" in path else ""
+        raise TwoWordsError("not", "expected")
+    return named(path, source, max_size=max_size)
+
+
+def _with(what: Any, path: str, summary: Summary) -> Summary:
+    (node,) = summary.nodes
+    return summary._replace(nodes=(node._replace(pods=(what,)),)) if "bug" in path else summary
 
 
 def forever(_path: str, _source: str, *, max_size: int) -> Summary:

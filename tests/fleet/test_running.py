@@ -73,6 +73,47 @@ def test_an_input_that_kills_its_reader_costs_itself_alone(inputs: list[Input], 
     )
 
 
+@pytest.mark.parametrize(
+    ("reader", "of"),
+    [
+        ("unsendable", "TypeError: cannot pickle '_thread.lock' object"),
+        ("unreceivable", "ValueError: not to be had"),
+        ("strange", "TwoWordsError: not expected"),
+        ("leaving", "SystemExit: 3"),
+    ],
+)
+def test_what_cannot_be_sent_costs_the_input_alone(
+    reader: str, of: str, inputs: list[Input], tmp_path: Path
+) -> None:
+    for place in (3, 17):
+        bug = tmp_path / f"bug-{place}.txt"
+        bug.write_text("bug", encoding="utf-8")
+        inputs.insert(place, Input(bug.name, str(bug)))
+    del inputs[8]  # the empty one
+    found = summarized(inputs, work(reader), jobs=2)
+    assert names(found) == [f"node-{number}" for number in range(COUNT) if number != 7]
+    reason = f"internal error, a bug in iptviz: {of}"
+    assert found.unreadable == (("bug-3.txt", reason), ("bug-17.txt", reason))
+
+
+def test_what_dies_once_is_read_again(inputs: list[Input], tmp_path: Path) -> None:
+    (tmp_path / "poison.txt").write_text("poison", encoding="utf-8")
+    inputs.insert(9, Input("poison.txt", str(tmp_path / "poison.txt")))
+    found = summarized(inputs, work("mortal"), jobs=2)
+    assert (tmp_path / "poison.txt.killed").exists()
+    assert names(found)[8] == "poison"
+    assert found.unreadable == (("node-7.txt", "file is empty"),)
+
+
+def test_an_error_that_cannot_be_sent_is_shown_where_somebody_looks_for_it(
+    inputs: list[Input], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("IPTVIZ_DEBUG", "1")
+    (tmp_path / "debug.txt").write_text("x", encoding="utf-8")
+    with pytest.raises(RuntimeError, match="TwoWordsError: not expected"):
+        summarized([*inputs, Input("debug", str(tmp_path / "debug.txt"))], work("strange"), jobs=2)
+
+
 def test_a_mistake_of_the_program_costs_the_input_alone(inputs: list[Input], tmp_path: Path) -> None:
     (tmp_path / "bug.txt").write_text("x", encoding="utf-8")
     found = summarized([*inputs, Input("bug", str(tmp_path / "bug.txt"))], work("wrong"), jobs=1)

@@ -98,6 +98,33 @@ def test_a_poisoned_dump_costs_itself_alone(dask: Cluster, inputs: list[Input], 
     assert found.unreadable == (("node-7.txt", "file is empty"), ("poison.txt", KILLED))
 
 
+@pytest.mark.parametrize(
+    ("reader", "reason"),
+    [
+        ("unsendable", "internal error, a bug in iptviz: TypeError: cannot pickle '_thread.lock' object"),
+        ("unreceivable", "a Dask worker failed: ValueError: not to be had"),
+        ("strange", "internal error, a bug in iptviz: TwoWordsError: not expected"),
+        ("leaving", "internal error, a bug in iptviz: SystemExit: 3"),
+    ],
+)
+def test_what_cannot_be_sent_costs_the_input_alone(
+    reader: str, reason: str, dask: Cluster, inputs: list[Input], tmp_path: Path
+) -> None:
+    (tmp_path / "bug.txt").write_text("bug", encoding="utf-8")
+    inputs[7] = Input("bug.txt", str(tmp_path / "bug.txt"))
+    found = summarized_by(dask.address, inputs, work(reader))
+    assert [node.name for node in found.nodes] == [f"node-{number}" for number in range(COUNT) if number != 7]
+    assert found.unreadable == (("bug.txt", reason),)
+
+
+def test_what_dies_once_is_read_again(dask: Cluster, inputs: list[Input], tmp_path: Path) -> None:
+    (tmp_path / "poison.txt").write_text("poison", encoding="utf-8")
+    inputs[7] = Input("poison.txt", str(tmp_path / "poison.txt"))
+    found = summarized_by(dask.address, inputs, work("mortal"))
+    assert found.nodes[7].name == "poison"
+    assert (len(found.nodes), found.unreadable) == (COUNT, ())
+
+
 def test_workers_of_another_version_are_named(
     dask: Cluster, inputs: list[Input], monkeypatch: pytest.MonkeyPatch
 ) -> None:
