@@ -21,7 +21,7 @@ from iptviz.progress import nobody
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from concurrent.futures import Future, ProcessPoolExecutor
 
     from iptviz.fleets.inputs import Input, Work
@@ -36,6 +36,9 @@ _CHUNKS = 6
 
 _LARGEST_CHUNK = 16
 """So many inputs a chunk has at most, for a bar that moves."""
+
+_PATIENCE = 1.0
+"""After so many seconds without an answer it is looked whether a worker died."""
 
 DIED = "the process that read it died (killed: out of memory?)"
 
@@ -137,7 +140,6 @@ class _Run:
 
     def _side_by_side(self, waiting: deque[Chunk]) -> list[Chunk]:
         """Have chunks read until none waits; where a worker dies, return those that it may have died of."""
-        from concurrent.futures import FIRST_COMPLETED, wait
         from concurrent.futures.process import BrokenProcessPool
 
         in_work: dict[Future[bytes], Chunk] = {}
@@ -148,13 +150,26 @@ class _Run:
                     chunk = waiting[0]
                     in_work[self._submit(chunk)] = chunk
                     waiting.popleft()
-                for future in wait(in_work, return_when=FIRST_COMPLETED).done:
+                for future in self._done_of(in_work):
                     waiting += self._arrived(in_work[future], future)
                     del in_work[future]
         except BrokenProcessPool:
             self.end()
             return self._unfinished(in_work)
         return []
+
+    def _done_of(self, futures: Collection[Future[bytes]]) -> Collection[Future[bytes]]:
+        """Return those that are done, as soon as one is, be it since its worker died.
+
+        Of who dies while it sends, Python would wait for the rest, as long as anybody could send that.
+        """
+        from concurrent.futures import FIRST_COMPLETED, wait
+        from multiprocessing.connection import wait as ended
+
+        while not (done := wait(futures, _PATIENCE, FIRST_COMPLETED).done):
+            if ended([process.sentinel for process in self._processes()], 0):
+                self.kill()
+        return done
 
     def _arrived(self, chunk: Chunk, future: Future[bytes]) -> list[Chunk]:
         """Take what was sent of a chunk; where that is nothing, return each of its inputs, to be tried again."""
@@ -188,7 +203,8 @@ class _Run:
         from concurrent.futures.process import BrokenProcessPool
 
         try:
-            self._arrived(chunk, self._submit(chunk))
+            for future in self._done_of([self._submit(chunk)]):
+                self._arrived(chunk, future)
         except BrokenProcessPool:
             self.end()
             self._take(chunk, unreadable(chunk.inputs, DIED))
@@ -205,10 +221,16 @@ class _Run:
             return self._pool.submit(packed, chunk.inputs, self._work)
 
     def kill(self) -> None:
-        """End the workers at once, whatever they do."""
-        for process in list((getattr(self._pool, "_processes", None) or {}).values()):
+        """End the workers at once, whatever they do; nobody waits for the rest of what one was sending."""
+        for process in self._processes():
             with suppress(OSError):
                 process.kill()
+        pool: Any = self._pool
+        with suppress(AttributeError):  # there is none, or Python's own parts have other names
+            pool._result_queue._writer.close()
+
+    def _processes(self) -> list[Any]:
+        return list((getattr(self._pool, "_processes", None) or {}).values())
 
     def end(self) -> None:
         """End the workers that there are; the next chunk gets new ones."""

@@ -105,6 +105,14 @@ def test_what_dies_once_is_read_again(inputs: list[Input], tmp_path: Path) -> No
     assert found.unreadable == (("node-7.txt", "file is empty"),)
 
 
+def test_who_dies_while_it_sends_is_not_waited_for(inputs: list[Input], tmp_path: Path) -> None:
+    (tmp_path / "poison.txt").write_text("poison", encoding="utf-8")
+    inputs[7] = Input("poison.txt", str(tmp_path / "poison.txt"))
+    found = summarized(inputs, work("cut_short"), jobs=2)
+    assert names(found) == [f"node-{number}" for number in range(COUNT) if number != 7]
+    assert found.unreadable == (("poison.txt", DIED),)
+
+
 def test_an_error_that_cannot_be_sent_is_shown_where_somebody_looks_for_it(
     inputs: list[Input], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
