@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from iptviz.checks.examined import Examined, ExaminedTable
     from iptviz.checks.finding import Diagnosis, Finding
     from iptviz.kube.balance import Balance
+    from iptviz.kube.era import Era
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.names import ServiceName
     from iptviz.kube.service_ports import ServicePort
@@ -32,8 +33,8 @@ class Places(NamedTuple):
     """Frontends that give shares (in [0, 1]) of connections, `least` to `most`, to no endpoint.
 
     `verdict` is REJECT or DROP, MARKED where a rule only marks them to be dropped (up to 1.24: not wherever they
-    go), or empty where nothing ends these connections. `policy` is the one that is Local, if that is the reason.
-    `outside`: a policy Local has other clients get other endpoints.
+    go), or empty where nothing ends these connections. `policy` is the one that is Local, if that is the reason,
+    or may be. `outside`: a policy Local has other clients get other endpoints.
     """
 
     frontends: tuple[str, ...]
@@ -76,7 +77,7 @@ def check(node: Examined | ExaminedTable) -> Iterator[Finding]:
     """Yield what is wrong with service ports; what befalls many of them alike is one finding."""
     alike: dict[tuple[Hashable, ...], list[Finding]] = {}
     for port in node.ports:
-        for finding in port_findings(port, complete=node.complete):
+        for finding in port_findings(port, complete=node.complete, era=node.era):
             places = dict(finding.values).get("places")
             kind = (
                 places[1:2] + places[4:]
@@ -140,11 +141,11 @@ def _renamed(node: Examined | ExaminedTable) -> Iterator[Finding]:
 # --- one service port ------------------------------------------------------------------------------------------
 
 
-def port_findings(port: ServicePort, *, complete: bool) -> Iterator[Finding]:
+def port_findings(port: ServicePort, *, complete: bool, era: Era | None) -> Iterator[Finding]:
     """Yield what is wrong with a service port, the first of whose answers is for its usual clients.
 
-    `complete` is the dump's. Frontends that suffer alike are one finding. Nothing is said of shares that come of
-    a flaw within the chains, which is a finding of its own.
+    `complete` and `era` are the dump's; rules without an era show every policy. Frontends that suffer alike are
+    one finding. Nothing is said of shares that come of a flaw within the chains, which is a finding of its own.
     """
     service, answers = port.service, port.answers
     usual = answers[0]
@@ -152,11 +153,12 @@ def port_findings(port: ServicePort, *, complete: bool) -> Iterator[Finding]:
     # Up to 1.9 the chain of a service without endpoints is empty.
     endless = not port.has_endpoints
     refused = endless and any(answer.verdict for answer in answers)
+    unseen = _INTERNAL if endless and _may_be_local(port, era) else ""
     alike: dict[tuple[str, str, str, bool], list[FrontendAnswer]] = {}
     troubles: dict[str, Diagnosis] = {}
     for answer in answers:
         if what := _trouble(answer, first=answer is usual, refused=refused, endless=endless):
-            policy = _policy(answer) if what is local_drop else ""
+            policy = _policy(answer) if what is local_drop else unseen if what is no_endpoints else ""
             troubles[what.id] = what
             outside = answer.by_policy and what is connections_lost
             alike.setdefault((what.id, _ending(answer), policy, outside), []).append(answer)
@@ -171,6 +173,14 @@ def port_findings(port: ServicePort, *, complete: bool) -> Iterator[Finding]:
             state="steered" if steered else "met", names=(name,), places=places,
         )  # fmt: skip
     yield from _uneven(port, name, complete=complete)
+
+
+def _may_be_local(port: ServicePort, era: Era | None) -> bool:
+    """Whether a service without endpoints may have some elsewhere, by an internal policy that no rule shows.
+
+    That had no effect beside an external policy Local, which the port of a health check shows.
+    """
+    return port.health_check is None and era is not None and era.hides_policy
 
 
 def _uneven(port: ServicePort, name: str, *, complete: bool) -> Iterator[Finding]:
@@ -244,16 +254,31 @@ def edited_hash(chain: str | None, service: ServiceName, rule: Place) -> Finding
 # --- the words -------------------------------------------------------------------------------------------------
 
 
-@diagnosis("high", reference="k/k#97360", absence=True)
+def _of_unseen(*, places: Places, **_: object) -> Fitting:
+    """Return whether the service has no endpoints, or none on this node by a policy that no rule shows."""
+    return Fitting(frozenset({"policy not shown" if places.policy else "no endpoints"}))
+
+
+@diagnosis("high", reference="k/k#97360", absence=True, fitting=_of_unseen)
 def no_endpoints(*, names: tuple[str, ...], places: Places) -> str:
     """The service has no ready endpoint, so kube-proxy has its connections refused.
 
-    Why: Clients get `connection refused` at once, or time out, on every node.
+    kube-proxy 1.21 to 1.23 writes the same rules where internalTrafficPolicy is Local and no endpoint is on this
+    node.
+
+    Why (no endpoints): Clients get `connection refused` at once, or time out, on every node.
+
+    Why (policy not shown): Where internalTrafficPolicy is Local, clients on this node get `connection refused`,
+    and those on nodes with endpoints reach these; else those on every node get it. No rule of kube-proxy 1.21 to
+    1.23 tells which.
 
     Do: Check what selects its pods and whether they are ready: kubectl get endpointslices, kubectl get pods.
+
+    Do (policy not shown): Check whether internalTrafficPolicy is Local: kubectl get services -o yaml.
     """
     fate = places.refusal if places.verdict else f"connections to {places.listed} go on without DNAT"
-    return f"{these(names)} {are(names, 'has', 'have')} no endpoints: {fate}"
+    others = f", or {places.policy}=Local and none on this node" if places.policy else ""
+    return f"{these(names)} {are(names, 'has', 'have')} no endpoints{others}: {fate}"
 
 
 def _of_policy(*, places: Places, **_: object) -> Fitting:

@@ -10,7 +10,7 @@ from iptviz.kube.counted_cues import counted_cues
 from iptviz.kube.cues import Cue, cues_of
 from iptviz.kube.families import KUBE_PROXY, KUBELET
 from iptviz.kube.mode import mode_of
-from iptviz.kube.releases import OLDEST, Releases, since
+from iptviz.kube.releases import OLDEST, Releases, releases, since
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ DATED_MODES = ("iptables", "nftables")
 """The modes whose rules tell who wrote them."""
 
 _ALL = since(OLDEST)
+
+POLICY_UNSEEN = releases((21, 23))
+"""Up to 1.23 an internal policy Local left no trace but the endpoints that are not there."""
 
 
 class Era(NamedTuple):
@@ -52,6 +55,13 @@ class Era(NamedTuple):
     def dated(self) -> bool:
         """Whether something that was seen tells releases apart."""
         return self.releases != _ALL
+
+    @property
+    def hides_policy(self) -> bool:
+        """Whether one of `POLICY_UNSEEN` may have written it: nothing shows an internal policy Local then."""
+        if self.releases:
+            return bool(self.releases & POLICY_UNSEEN)
+        return all(cue.releases & POLICY_UNSEEN for cue in self._own)
 
     @property
     def evidence(self) -> tuple[Cue, ...]:
@@ -94,9 +104,9 @@ def _era_of(dump: Dump) -> Era:
     kubelet = _common(cue for cue in cues if cue.of == KUBELET.name)
     mode = mode_of(dump).name
     own = (cue for cue in cues if cue.of == KUBE_PROXY.name)
-    releases = _common(own) if mode == "iptables" else frozenset()
-    return Era(mode, releases, tuple(cues), kubelet)
+    written = _common(own) if mode == "iptables" else frozenset()
+    return Era(mode, written, tuple(cues), kubelet)
 
 
 def _common(cues: Iterable[Cue]) -> Releases:
-    return reduce(lambda releases, cue: releases & cue.releases, cues, _ALL)
+    return reduce(lambda common, cue: common & cue.releases, cues, _ALL)

@@ -394,7 +394,7 @@ def is_uneven(service_port: ServicePort) -> bool:
 
 def findings_of(dump: Dump, service_port: ServicePort) -> Iterator[Finding]:
     """Yield what is wrong with a service port of `dump`."""
-    yield from port_findings(service_port, complete=dump.complete)
+    yield from port_findings(service_port, complete=dump.complete, era=era_of(dump))
     for answer in service_port.answers:
         yield from asked_before(answer)
 

@@ -13,7 +13,6 @@ from iptviz.kube.era import era_of
 from iptviz.kube.families import SOURCE_RANGES
 from iptviz.kube.frontends import CHAIN, EXPOSED_KINDS
 from iptviz.kube.marks import hides_mark
-from iptviz.kube.releases import releases
 from iptviz.records import NamedTuple
 
 if TYPE_CHECKING:
@@ -64,12 +63,8 @@ def virtual_forms(ports: Sequence[ServicePort], *, policies_told: bool) -> tuple
     return tuple(lacking.port(port, ()) for port in ports)
 
 
-_POLICY_UNSEEN = releases((21, 23))
-"""Up to 1.23 an internal policy Local left no trace but the endpoints that are not there."""
-
-
 def _lacking_in(dump: Dump) -> _Lacking:
-    unseen = bool(era_of(dump).releases & _POLICY_UNSEEN)
+    unseen = era_of(dump).hides_policy
     return _Lacking(
         is_excerpt=dump.is_excerpt, internal_unseen=unseen, mark_hidden=hides_mark(dump.tables.get("nat"))
     )
