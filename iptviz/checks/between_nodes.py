@@ -339,6 +339,14 @@ def _divided(*, count: int) -> str:
     )
 
 
+def _own(*, count: int) -> str:
+    return (
+        f"{_counted(count, 'service port')} with endpoints that no other node has: internalTrafficPolicy=Local, "
+        "which kube-proxy 1.21 to 1.23 does not show, or rules that are out of date; endpoints not compared "
+        "(pass --api)"
+    )
+
+
 def _named(names: Sequence[str]) -> str:
     return listed(names, _MOST_NODES)
 
@@ -353,4 +361,5 @@ REMARKS: dict[str, str | Callable[..., str]] = {
     "fleet-few": "only one node: no other to compare it with",
     "fleet-tie": _tie,
     "fleet-divided": _divided,
+    "fleet-own": _own,
 }

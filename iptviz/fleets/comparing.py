@@ -22,6 +22,7 @@ from iptviz.fleets.nodes import (
     shown_by,
     telling_nodes,
 )
+from iptviz.fleets.policies import are_own, hiding_nodes, left_open, shows_local
 from iptviz.fleets.stale import standing_still
 from iptviz.fleets.summary import count_of, places
 from iptviz.fleets.zones import Places, across_zones, ends_of, zones_apart, zones_of
@@ -113,6 +114,8 @@ class _Comparing:
         self._modes = _by_mode(summary, _union(shown.values()))
         self._whole = nodes_where(summary, lambda node: node.complete)
         self._show_refusals = nodes_where(summary, lambda node: "filter" not in node.unseen)
+        self._hiding = hiding_nodes(summary)
+        self._own: set[PortKey] = set()
         self._ties: set[PortKey] = set()
         self._divided: set[PortKey] = set()
 
@@ -137,11 +140,13 @@ class _Comparing:
             yield remark("fleet-tie", count=len(self._ties))
         if self._divided:
             yield remark("fleet-divided", count=len(self._divided))
+        if self._own:
+            yield remark("fleet-own", count=len(self._own))
 
     def count(self) -> int:
         """Return how many service ports were compared: those that some node shows whole."""
         shown = (key for key in self._keys if _union(self._ports.get(key, {}).values()) & self._whole)
-        return sum(key not in self._divided for key in shown)
+        return sum(key not in self._divided | self._own for key in shown)
 
     def comparable(self, summary: Summary) -> Nodes:
         """Return the nodes that have the same service ports, by name, as most."""
@@ -178,12 +183,29 @@ class _Comparing:
     def _otherwise(self, key: PortKey, versions: Versions) -> dict[_Told, Nodes]:
         """Return who has a service port otherwise than is right."""
         found: dict[_Told, Nodes] = {}
+        versions = self._compared(key, versions)
         for right, part in self._right(key, versions):
             for form, those in versions.items():
                 for nodes in self._parts(those & part) if form != right else ():
                     for told in self._told(key, right, form, nodes):
                         found[told] = found.get(told, 0) | nodes
         return found
+
+    def _compared(self, key: PortKey, versions: Versions) -> Versions:
+        """Return what is compared: without endpoints that may be a node's own by a policy that its rules hide."""
+        right = (self._truth or {}).get(key)
+        if right is not None:
+            known: bool | None = right.internal_policy == "Local"
+        else:
+            known = shows_local(versions, ~self._hiding)
+        hiding = _union(versions.values()) & self._hiding
+        if known is False or not hiding or not (known or are_own(versions)):
+            return versions
+        if known:
+            self.rightly["local policy"].add(key)
+        else:
+            self._own.add(key)
+        return left_open(versions, hiding)
 
     def _right(self, key: PortKey, versions: Versions) -> Iterator[tuple[PortForm | None, Nodes]]:
         """Yield the form that is right, for the nodes of each zone where that hangs on zones; None: not known."""

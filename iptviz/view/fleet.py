@@ -39,7 +39,7 @@ _MOST_CHECKS = 12
 _MOST_UNREADABLE = 10
 _MAP_ROWS, _MAP_COLUMNS = 20, 40
 """So much of the map fits a terminal; a page has more of it."""
-_FIRST = {"fleet-tie", "fleet-divided", "fleet-few", "fleet-incomplete", "fleet-other-cluster"}
+_FIRST = {"fleet-tie", "fleet-divided", "fleet-own", "fleet-few", "fleet-incomplete", "fleet-other-cluster"}
 """Remarks without which the verdict would be misread."""
 
 
