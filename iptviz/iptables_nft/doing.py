@@ -1,7 +1,8 @@
 """What statements of nft do with a packet, as a target of iptables: the inverse of what iptables has nft print.
 
-Source: the `xlate` functions of iptables' extensions. What they print of a CONNMARK that changes some bits is not
-what the target does, which then is taken for one of unknown options.
+Source: the `xlate` functions of iptables' extensions. What they print of a CONNMARK that replaces some bits says,
+as nft reads it, something else; its words are its own, so that the value and the mask are known by their places
+(findings/nft-list-undoes-connmark.sh). One that shifts is taken for one of unknown options.
 """
 
 from __future__ import annotations
@@ -165,6 +166,7 @@ def _mark(value: Expression, text: str, _version: int) -> str | None:
     return f"-j MARK --set-xmark 0x{found.flip:x}/0x{ALL_BITS & ~found.keep:x}"
 
 
+_REPLACED = re.compile(r"ct mark set ct mark xor 0x([\da-f]+) and 0x([\da-f]+)")
 _MIXED = re.compile(r"\bxor\b.*\band\b|[()]|<<|>>")
 _MASKED = re.compile(r"\bmark and 0x")
 
@@ -179,6 +181,9 @@ def _between(option: str, keep: int, flip: int, text: str) -> str | None:
 
 
 def _connmark(value: Expression, text: str, _version: int) -> str | None:
+    if replaced := _REPLACED.fullmatch(text):
+        to, keep = (int(number, 16) for number in replaced.groups())
+        return f"-j CONNMARK --set-xmark 0x{to:x}/0x{ALL_BITS & ~keep:x}"
     found = arithmetic(value)
     if found is None or _MIXED.search(text):
         return hidden("CONNMARK")
