@@ -107,6 +107,31 @@ def test_a_listing_that_shows_nothing_is_no_proof(text: str, said: str, tmp_path
     assert {one["id"] for one in asked(str(path))["findings"]} == {"nft-listing-empty"}
 
 
+@pytest.mark.parametrize(
+    ("listed", "fact", "words"),
+    [
+        ("", "Not checked", "; tables that are not in the dump: legacy nat"),
+        ("table inet other {\n}\n", "Not checked", "; tables that are not in the dump: legacy nat"),
+        (
+            listing("every-1.36.listing").decode(),
+            "Assumed",
+            "  tables not in the dump (legacy nat) have no effect",
+        ),
+    ],
+)
+def test_tables_of_iptables_legacy_that_the_kernel_names_are_not_checked(
+    listed: str, fact: str, words: str, tmp_path: Path
+) -> None:
+    ruleset, names = tmp_path / "nft_-a_list_ruleset", tmp_path / "ip_tables_names"
+    ruleset.write_text(listed)
+    names.write_text("nat\n")
+    (said,) = [line for line in run(str(tmp_path)).stdout.splitlines() if line.startswith(fact)]
+    assert said.endswith(words)
+    assert asked(str(tmp_path))["unseen"] == ["legacy nat"]
+    names.write_text("")
+    assert asked(str(tmp_path))["unseen"] == []
+
+
 def test_a_hostile_name_and_a_hostile_message_stay_text(tmp_path: Path) -> None:
     path = tmp_path / "a\x1b[31m.nft"
     path.write_text("\x1b[31m[bold]boo[/bold]\n")

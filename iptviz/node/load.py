@@ -35,6 +35,7 @@ _BEGINNINGS: dict[bytes, tuple[bytes, ...]] = {
 
 
 _HOW_TO_SAVE = "capture a dump with: sudo iptables-save > FILE (on the node)"
+_HOW_TO_SAVE_LEGACY = "capture a dump with: sudo iptables-legacy-save > FILE (on the node)"
 
 
 class FoundIn(NamedTuple):
@@ -319,8 +320,13 @@ def nothing_in(found: FoundIn) -> DumpError:
     return DumpError(
         f"no iptables rules found, only {held}" if held else "no iptables rules found",
         where=found.name,
-        hint=_HOW_TO_SAVE,
+        hint=_HOW_TO_SAVE_LEGACY if any(map(_names_tables, found.evidence)) else _HOW_TO_SAVE,
     )
+
+
+def _names_tables(piece: Evidence) -> bool:
+    """Whether the kernel names tables of iptables-legacy there: iptables-save may be the other backend's."""
+    return piece.kind == "table names" and piece.line_count > 0
 
 
 def _held(piece: Evidence) -> str:

@@ -226,9 +226,7 @@ def _result(
         min_severity=wanted.min_severity,
         below=below,
         ports_of=tuple(len(one.ports) for one in examined),
-        unseen=tuple(
-            dict.fromkeys(name for one in examined for name in (*one.evidence.unseen, *one.evidence.beyond))
-        ),
+        unseen=tuple(dict.fromkeys(joined.from_iterable(_unseen(node, (*examined, *tables))))),
         granted=tuple(dict.fromkeys(joined.from_iterable(map(_granted, examined)))),
         nftables=tuple(dict.fromkeys(joined.from_iterable(map(_own_tables, examined)))),
         tables=tuple(one.listing for one in tables),
@@ -256,6 +254,16 @@ def _looked_for(node: Snapshot, wanted: Wanted) -> tuple[str, ...]:
             hint=f"findings there: {', '.join(found)}",
         )
     return looked_for
+
+
+def _unseen(node: Snapshot, examined: Sequence[Examined | ExaminedTable]) -> Iterator[tuple[str, ...]]:
+    """Yield the tables that the node has or may have, and neither a dump nor a listing of nft shows."""
+    for one in examined:
+        yield (*one.evidence.unseen, *one.evidence.beyond)
+    for family in () if examined else ("ipv4", "ipv6"):
+        listing = node.listing(family)
+        shown = () if listing is None else listing.names
+        yield tuple(name for name in node.tables_beyond(family) if name not in shown)
 
 
 def _granted(one: Examined) -> tuple[str, ...]:

@@ -141,23 +141,24 @@ def _facts(result: CheckResult, folded: tuple[Finding, ...]) -> Iterator[Fact]:
 
 def check_facts(result: CheckResult) -> Iterator[Fact]:
     """Yield what was looked at, what was left out, and what is taken for granted."""
-    unchecked = "" if result.ports else _IN_NFT if result.nftables else NO_SERVICE if result.dumps else ""
-    found = f"{_looked_at(result)}: {found_text(result)}{unchecked}"
+    without = "" if result.ports else _IN_NFT if result.nftables else NO_SERVICE if result.dumps else ""
+    found = f"{_looked_at(result)}: {found_text(result)}{without}"
     yield Fact("Checked", found, "bad" if result.counts else "", "compared")
     if result.known:
         yield Fact("Baseline", f"{counted(len(result.known), 'known finding')} left out")
     if unasked := result.left_out - result.below:
         yield Fact("Left out", f"{counted(unasked, 'finding')} not selected")
-    if not (result.dumps or result.tables):
-        yield Fact("Not checked", _NOT_CHECKED, kind="depends")
-    elif result.assumed:
+    if result.assumed:
         yield Fact("Assumed", printable(clauses(result.assumed)), kind="assumed")
-    elif result.unseen:
-        yield Fact(
-            "Not checked",
-            printable(f"tables that are not in the dump: {', '.join(result.unseen)}"),
-            kind="depends",
-        )
+    elif unchecked := "; ".join(_unchecked(result)):
+        yield Fact("Not checked", printable(unchecked), kind="depends")
+
+
+def _unchecked(result: CheckResult) -> Iterator[str]:
+    if not (result.dumps or result.tables):
+        yield _NOT_CHECKED
+    if result.unseen:
+        yield f"tables that are not in the dump: {', '.join(result.unseen)}"
 
 
 NO_SERVICE = "; they have no service, so none was checked"
