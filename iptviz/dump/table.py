@@ -195,6 +195,10 @@ class Table:
         """Return where the rules stand that are not in bulk (`iptviz.intake.bulk`): stretches of whole lines."""
         return self._section.rest
 
+    def parts(self) -> Iterator[tuple[Span, bool]]:
+        """Yield where the rules stand, stretches of whole lines, and whether these are in bulk."""
+        return self._section.parts()
+
     def rules(self) -> Iterator[Rule]:
         """Yield every rule, chain by chain."""
         return (rule for name in self.chains for rule in self.chains[name].rules)

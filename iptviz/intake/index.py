@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from iptviz.intake import bulk
@@ -85,6 +86,14 @@ class Section:
         if chain:
             _join(self.rest, span)
         self._stretches.append((span, chain))
+
+    def parts(self) -> Iterator[tuple[Span, bool]]:
+        """Yield where rules stand, in the order of the text, and whether these are in bulk."""
+        for in_bulk, parts in groupby(self._stretches, lambda stretch: not stretch[1]):
+            joined: list[Span] = []
+            for span, _ in parts:
+                _join(joined, span)
+            yield from ((span, in_bulk) for span in joined)
 
     @property
     def chains(self) -> KeysView[bytes]:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from iptviz.dump.rule import Rule
-    from iptviz.kube.endpoint_form import EndpointForm
+    from iptviz.kube.endpoint_form import EndpointForm, PortShares
 
 OLD_DIGITS, NEW_DIGITS = 5, 10
 """With so many decimals kube-proxy hands 1/n to iptables: five up to 1.16, ten since 1.17 (probability)."""
@@ -59,14 +59,26 @@ def balance_of(shares: Sequence[Fraction]) -> Balance | None:
 
 def balance_of_endpoints(endpoints: Sequence[EndpointForm]) -> Balance | None:
     """Return how even the shares of endpoints are; None without any, and where one's is not told."""
-    shares = [share for share in shares_of(endpoints) if share is not None]
-    return balance_of(shares) if len(shares) == len(endpoints) else None
+    return _balance_where_told(shares_of(endpoints))
+
+
+@lru_cache(maxsize=256)
+def _balance_where_told(of_ports: PortShares) -> Balance | None:
+    shares = [share for _, share in of_ports if share is not None]
+    return balance_of(shares) if len(shares) == len(of_ports) else None
 
 
 def is_uneven(endpoints: Sequence[EndpointForm], leftover: Fraction | None) -> bool:
     """Whether they share less evenly than kube-proxy's rounding explains, or get not all connections."""
-    balance = balance_of_endpoints(endpoints)
-    return balance is not None and (bool(leftover) or not (balance.even or balance.rounded))
+    explained = _is_explained(shares_of(endpoints))
+    return explained is not None and (bool(leftover) or not explained)
+
+
+@lru_cache(maxsize=256)
+def _is_explained(of_ports: PortShares) -> bool | None:
+    """Return whether rounding explains how shares differ, None where that is not told."""
+    balance = _balance_where_told(of_ports)
+    return None if balance is None else balance.even or balance.rounded
 
 
 @lru_cache(maxsize=256)

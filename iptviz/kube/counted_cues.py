@@ -31,6 +31,8 @@ _WAY = re.compile(
     rb"-A KUBE-SV[CL]-\S++ (?:-m comment --comment (?P<comment>\"[^\"\n]*+\"|[^\"\s]\S*+) |)"
     rb"(?:-m statistic [^\n]*)?-j KUBE-SEP-"
 )
+_BARE = b" -j KUBE-SEP-"
+"""What is in each rule in bulk that leads to an endpoint: these have no comments, see `iptviz.intake.bulk`."""
 _ARROW = WAY.after.encode()
 _DISPATCH = re.compile(rb"-A KUBE-SERVICES [^\n]*--comment ")
 
@@ -43,8 +45,12 @@ def counted_cues(nat: Table) -> Iterator[Cue]:
 
 def _digit_cues(nat: Table) -> Iterator[Cue]:
     seen: dict[bytes, int] = {}
-    for block in nat.blocks():
-        for found in _CHANCE.finditer(nat.data, *block):
+    for span, in_bulk in nat.parts():
+        if in_bulk:  # chances are those of services' chains
+            for raw in dict.fromkeys(_CHANCE.findall(nat.data, *span)).keys() - seen:
+                seen[raw] = nat.data.index(b"--probability %b " % raw, *span)
+            continue
+        for found in _CHANCE.finditer(nat.data, *span):
             if found[1] not in seen and _BALANCING.match(
                 nat.data, nat.data.rfind(b"\n", 0, found.start()) + 1
             ):
@@ -79,8 +85,11 @@ def _comment_cues(nat: Table) -> Iterator[Cue]:
     """Tell the style of the comments; nothing where all comments are lost, or the cluster is large."""
     styles: dict[str, int] = {}
     ways = 0
-    for block in nat.blocks():
-        for found in _WAY.finditer(nat.data, *block):
+    for span, in_bulk in nat.parts():
+        if in_bulk and (at := nat.data.find(_BARE, *span)) >= 0:
+            ways += nat.data.count(_BARE, *span)
+            styles.setdefault("bare", at)
+        for found in () if in_bulk else _WAY.finditer(nat.data, *span):
             ways += 1
             comment = found["comment"]
             style = "bare" if comment is None else "arrow" if _ARROW in comment else "name"

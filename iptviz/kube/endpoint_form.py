@@ -9,7 +9,7 @@ from iptviz.records import NamedTuple
 from iptviz.xtables.address import join_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from fractions import Fraction
 
     PortShare = tuple[int | None, Fraction | None]
@@ -28,6 +28,22 @@ class EndpointForm(NamedTuple):
         return join_endpoint(self.address, self.port)
 
 
+class PortShares(tuple["PortShare", ...]):  # noqa: SLOT001 - a tuple takes none
+    """The port and the share of each of some endpoints, whose hash is found once: many services have the same.
+
+    Nothing else is different from a tuple of the same.
+    """
+
+    _hash: int
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash = super().__hash__()
+            return self._hash
+
+
 class AlikeEndpoints(Sequence[EndpointForm]):
     """Endpoints whose ports and shares are those of others: one is made when it is asked for, all would be much.
 
@@ -35,22 +51,22 @@ class AlikeEndpoints(Sequence[EndpointForm]):
     of the endpoints stand among them, `shares` the ports and shares of these: several may have them in common.
     """
 
-    __slots__ = ("_joined", "_places", "_shares")
+    __slots__ = ("_joined", "_places", "shares")
 
-    def __init__(self, joined: str, places: tuple[int, ...], shares: tuple[PortShare, ...]) -> None:
+    def __init__(self, joined: str, places: Sequence[int], shares: PortShares) -> None:
         self._joined = joined
         self._places = places
-        self._shares = shares
+        self.shares = shares
 
     @property
-    def shares(self) -> list[Fraction | None]:
-        """The share of each."""
-        return [share for _, share in self._shares]
+    def addresses(self) -> list[str]:
+        """The address of each."""
+        addresses = self._joined.split(" ")
+        return [addresses[place] for place in self._places]
 
     def __iter__(self) -> Iterator[EndpointForm]:
-        addresses = self._joined.split(" ")
-        pairs = zip(self._places, self._shares, strict=True)
-        return iter([EndpointForm(addresses[place], port, share) for place, (port, share) in pairs])
+        pairs = zip(self.addresses, self.shares, strict=True)
+        return iter([EndpointForm(address, port, share) for address, (port, share) in pairs])
 
     def __len__(self) -> int:
         return len(self._places)
@@ -76,8 +92,15 @@ class AlikeEndpoints(Sequence[EndpointForm]):
         return repr(tuple(self))
 
 
-def shares_of(endpoints: Sequence[EndpointForm]) -> list[Fraction | None]:
-    """Return the share of each endpoint."""
+def addresses_of(endpoints: Iterable[EndpointForm]) -> list[str]:
+    """Return the address of each endpoint."""
+    if isinstance(endpoints, AlikeEndpoints):
+        return endpoints.addresses
+    return [end.address for end in endpoints]
+
+
+def shares_of(endpoints: Iterable[EndpointForm]) -> PortShares:
+    """Return port and share of each endpoint."""
     if isinstance(endpoints, AlikeEndpoints):
         return endpoints.shares
-    return [end.share for end in endpoints]
+    return PortShares(end[1:] for end in endpoints)

@@ -190,7 +190,7 @@ def _everywhere(onward: External, others: Balancing, frontend: Frontend) -> Ever
     )
 
 
-def _endpoints_of(balancing: Balancing, frontend: Frontend) -> tuple[EndpointForm, ...]:
+def _endpoints_of(balancing: Balancing, frontend: Frontend) -> Sequence[EndpointForm]:
     """Return the endpoints of a chain, the same for all frontends but for a port that no DNAT names."""
     if balancing.names_ports:
         return balancing.endpoints

@@ -8,6 +8,7 @@ departs from the form in any line is left to the engine. Both say the same of a 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from functools import cache, cached_property
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 from iptviz.engine.chance import CERTAIN, walked_cascade
 from iptviz.engine.condition import Assumption, Condition
 from iptviz.intake.text import to_bytes, to_text
-from iptviz.kube.endpoint_form import EndpointForm
+from iptviz.kube.endpoint_form import AlikeEndpoints, PortShares
 from iptviz.kube.families import MARK_MASQUERADE
 from iptviz.records import NamedTuple
 from iptviz.rules.reading.chances import random_chance
@@ -67,6 +68,16 @@ def _in_form() -> re.Pattern[bytes]:
     return re.compile(_LINE)
 
 
+# The same of rules in bulk (`iptviz.intake.bulk`), which have few forms: these take a quarter of the time.
+_ENDPOINT_IN_BULK = re.compile(rb"-A (KUBE-SEP-\S++) -p tcp -m tcp -j DNAT --to-destination (\S++)\n")
+_BALANCING_IN_BULK = re.compile(
+    rb"-A (KUBE-SVC-\S++) (?:"
+    rb"(?:-m statistic --mode random --probability ([\d.]++) |)-j (KUBE-SEP-\S++)"
+    rb"|(! -s \S++ -d ([^\s/]++)/(?:32|128) )-p tcp [^\n]*--dport (\d++) -j KUBE-MARK-MASQ"
+    rb"|[^\n]*+)\n"
+)
+
+
 _SOURCE_OR_INTERFACE = re.compile(rb"! -([si]) (\S+)")
 _KINDS = {b"s": "source-cidr", b"i": "in-interface"}
 
@@ -85,7 +96,7 @@ class Balancing(NamedTuple):
     The port of an endpoint is None where its DNAT names none, as it does in all where it `names_ports`.
     """
 
-    endpoints: tuple[EndpointForm, ...]
+    endpoints: AlikeEndpoints
     leftover: Fraction
     exact: bool
     masks: tuple[Mask, ...]
@@ -127,6 +138,7 @@ class PlainChains:
     def __init__(self, table: Table, known: KnownChains | None = None) -> None:
         self._table = table
         self._shares: dict[tuple[bytes, ...], _Shares | None] = {}
+        self._port_shares: dict[tuple[tuple[int | None, ...], int], PortShares] = {}
         self._masks: dict[bytes, Needs] = {}
         self._known = known or {}
         self._balancing: dict[tuple[str, str], Balancing | None] = {**self._known}
@@ -135,8 +147,13 @@ class PlainChains:
     @cached_property
     def _lines(self) -> _Lines:
         lines = _Lines()
-        if not self._known:
-            self._add(lines, self._table.blocks())
+        if self._known or not self._marks_alone:
+            return lines
+        for span, in_bulk in self._table.parts():
+            if in_bulk:
+                lines.add_bulk(self._table.data, span)
+            else:
+                self._add(lines, [span])
         return lines
 
     @cached_property
@@ -191,19 +208,18 @@ class PlainChains:
             return None
         if len(set(found.ways)) < len(found.ways):
             return None  # two ways to one endpoint: rare enough to be left to the engine
-        ends = [lines.endpoints.get(way) for way in found.ways]
-        if not all(end is not None and end[0] == protocol for end in ends):
+        destinations = list(map(lines.endpoints.get(protocol, _NOTHING).get, found.ways))
+        if None in destinations:
             return None
-        each, leftover, exact = shares
-        told = (split_endpoint(to_text(end[1])) for end in ends if end)
-        endpoints = tuple(EndpointForm(*end, share) for end, share in zip(told, each, strict=True))
+        cascade, leftover, exact = shares
+        endpoints = self._endpoints(to_text(b" ".join(filter(None, destinations))), cascade)
         return Balancing(
             endpoints,
             leftover,
             exact,
             tuple(map(self._mask, found.masks)),
             int(found.seconds[0]) if found.seconds else None,
-            all(end.port is not None for end in endpoints),
+            all(port is not None for port, _ in endpoints.shares),
         )
 
     def external(self, chain: str) -> External | None:
@@ -243,6 +259,14 @@ class PlainChains:
             self._shares[chances] = _cascade(chances)
         return self._shares[chances]
 
+    def _endpoints(self, destinations: str, cascade: tuple[Fraction, ...]) -> AlikeEndpoints:
+        """Return endpoints by where their rules send connections, with blanks between, and by their shares."""
+        joined, ports = _at_one_port(destinations, len(cascade)) or _at_any_ports(destinations)
+        key = ports, id(cascade)  # shares are kept as long as this is, see `_shares_of`
+        if key not in self._port_shares:
+            self._port_shares[key] = PortShares(zip(ports, cascade, strict=True))
+        return AlikeEndpoints(joined, range(len(ports)), self._port_shares[key])
+
     def _mask(self, found: tuple[bytes, bytes | None, bytes]) -> Mask:
         mask, address, port = found
         return Mask(self._needs(mask), None if address is None else to_text(address), int(port))
@@ -257,6 +281,29 @@ class PlainChains:
         return self._masks[match[0]]
 
 
+_MOST_DIGITS = 5
+"""So many a port has at most, as `split_endpoint` reads it."""
+
+
+def _at_one_port(destinations: str, count: int) -> tuple[str, tuple[int | None, ...]] | None:
+    """Return addresses and ports of destinations as nearly all are, of IPv4 and with one port; None of others."""
+    port = destinations.rpartition(":")[2]
+    joined = f"{destinations} ".replace(f":{port} ", " ")[:-1]
+    is_so = destinations.count(":") == count and ":" not in joined and "[" not in joined
+    return (
+        (joined, (int(port),) * count) if is_so and port.isdecimal() and len(port) <= _MOST_DIGITS else None
+    )
+
+
+def _at_any_ports(destinations: str) -> tuple[str, tuple[int | None, ...]]:
+    """Return the same of any destinations."""
+    told = [split_endpoint(to) for to in destinations.split(" ")]
+    return " ".join([address for address, _ in told]), tuple([port for _, port in told])
+
+
+_NOTHING: dict[bytes, bytes] = {}
+
+
 def _cascade(chances: tuple[bytes, ...]) -> _Shares | None:
     try:
         found = walked_cascade(random_chance(to_text(text)) if text else CERTAIN for text in chances)
@@ -266,11 +313,11 @@ def _cascade(chances: tuple[bytes, ...]) -> _Shares | None:
 
 
 class _Lines:
-    """The lines of all such chains, by chain."""
+    """The lines of all such chains, by chain; where endpoints send connections by their protocol first."""
 
     def __init__(self) -> None:
         self.chains: dict[bytes, _Chain] = {}
-        self.endpoints: dict[bytes, tuple[bytes, bytes]] = {}
+        self.endpoints: dict[bytes, dict[bytes, bytes]] = {}
         self.externals: dict[bytes, list[tuple[bytes | None, bytes | None, bytes]]] = {}
         self.odd: set[bytes] = set()
 
@@ -279,27 +326,63 @@ class _Lines:
         if chain := found["balancing"]:
             self._add_balancing(chain, found)
         elif endpoint := found["endpoint"]:
-            if endpoint in self.endpoints:
+            if self._is_endpoint(endpoint):
                 self.odd.add(endpoint)
-            self.endpoints[endpoint] = found["protocol"], found["destination"]
+            self.endpoints.setdefault(found["protocol"], {})[endpoint] = found["destination"]
         elif external := found["external"]:
             self.externals.setdefault(external, []).append((found["client"], found["local"], found["onward"]))
         elif odd := found["odd"]:
             self.odd.add(odd)
-        elif found["hairpin"] in self.endpoints:
+        elif self._is_endpoint(found["hairpin"]):
             self.odd.add(found["hairpin"])  # a mark that comes too late
 
-    def _add_balancing(self, name: bytes, found: re.Match[bytes]) -> None:
+    def _is_endpoint(self, name: bytes) -> bool:
+        return any(name in endpoints for endpoints in self.endpoints.values())
+
+    def add_bulk(self, data: bytes, span: Span) -> None:
+        """Put the lines of a stretch in bulk where they belong.
+
+        Its endpoints come first: of their chains all rules stand side by side.
+        """
+        found = _ENDPOINT_IN_BULK.findall(data, *span)
+        endpoints = dict(found)
+        if len(endpoints) < len(found):
+            self.odd.update(name for name, count in Counter(name for name, _ in found).items() if count > 1)
+        self.odd.update(
+            name for others in self.endpoints.values() for name in others.keys() & endpoints.keys()
+        )
+        self.endpoints.setdefault(b"tcp", {}).update(endpoints)
+        name = b""
+        for named, chance, way, mask, to, port in _BALANCING_IN_BULK.findall(data, *span):
+            if named != name:
+                name, chain = named, self._chain(named)
+            if way:
+                chain.chances.append(chance)
+                chain.ways.append(way)
+            elif mask:
+                self._add_mask(name, (mask, to, port), b"tcp")
+            else:
+                self.odd.add(name)
+
+    def _chain(self, name: bytes) -> _Chain:
         chain = self.chains.get(name)
         if chain is None:
             chain = self.chains[name] = _Chain([], [], [], [], set())
+        return chain
+
+    def _add_balancing(self, name: bytes, found: re.Match[bytes]) -> None:
+        chain = self._chain(name)
         if found["way"]:
             chain.chances.append(found["chance"] or b"")
             chain.ways.append(found["way"])
         elif found["seconds"]:
             chain.seconds.append(found["seconds"])
         else:
-            chain.masks.append((found["mask"], found["to"], found["port"]))
-            chain.masked.add(found["masked"])
-            if chain.ways:
-                self.odd.add(name)  # what an endpoint has taken is not marked below
+            self._add_mask(name, (found["mask"], found["to"], found["port"]), found["masked"])
+
+    def _add_mask(self, name: bytes, mask: tuple[bytes, bytes | None, bytes], protocol: bytes) -> None:
+        chain = self.chains[name]
+        chain.masks.append(mask)
+        chain.masked.add(protocol)
+        if chain.ways:
+            self.odd.add(name)  # what an endpoint has taken is not marked below

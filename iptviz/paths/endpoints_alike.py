@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from iptviz.kube.endpoint_form import addresses_of, shares_of
 from iptviz.records import NamedTuple
 from iptviz.xtables.address import parse_network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from iptviz.kube.endpoint_form import EndpointForm
+    from iptviz.kube.endpoint_form import EndpointForm, PortShares
     from iptviz.kube.outcome import Needs
     from iptviz.paths.alike import Alike
     from iptviz.xtables.address import Network
@@ -69,6 +70,7 @@ class EndpointsAlike:
     def __init__(self, alike: Alike) -> None:
         self._alike = alike
         self._blocks: dict[str, int | None] = {}
+        self._companies: dict[tuple[tuple[int, ...], PortShares], frozenset[Kind]] = {}
         self._known: dict[int, tuple[Sequence[EndpointForm], AlikeForm | None]] = {}
 
     def form(self, endpoints: Sequence[EndpointForm]) -> AlikeForm | None:
@@ -82,23 +84,24 @@ class EndpointsAlike:
         return known[1]
 
     def _form(self, endpoints: Sequence[EndpointForm]) -> AlikeForm | None:
-        addresses = tuple([end.address for end in endpoints])
+        addresses, shares = tuple(addresses_of(endpoints)), shares_of(endpoints)
         places = tuple([place for address in addresses if (place := self._place(address)) is not None])
         if len(places) < len(addresses):
             return None
         distinct = tuple(dict.fromkeys(addresses))
         repeated = () if len(distinct) == len(addresses) else tuple(map(distinct.index, addresses))
-        company = None if repeated else self._company(places, endpoints)
-        return AlikeForm(
-            addresses, distinct, (repeated, places, tuple([end[1:] for end in endpoints])), company
-        )
+        company = None if repeated else self._company(places, shares)
+        return AlikeForm(addresses, distinct, (repeated, places, shares), company)
 
-    def _company(self, places: Sequence[int], endpoints: Sequence[EndpointForm]) -> frozenset[Kind]:
+    def _company(self, places: tuple[int, ...], shares: PortShares) -> frozenset[Kind]:
         """Return of what kinds endpoints are, and of which there is one alone: it has no other to send to."""
-        kinds = Counter(
-            (place, self._alike.port(end.port)) for place, end in zip(places, endpoints, strict=True)
-        )
-        return frozenset((*kind, count == 1) for kind, count in kinds.items())
+        key = places, shares
+        if key not in self._companies:
+            kinds = Counter(
+                (place, self._alike.port(port)) for place, (port, _) in zip(places, shares, strict=True)
+            )
+            self._companies[key] = frozenset((*kind, count == 1) for kind, count in kinds.items())
+        return self._companies[key]
 
     def _place(self, address: str) -> int | None:
         """Return the place of an address among those that rules tell apart; None where it is none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from iptviz.engine.chance import CERTAIN, NEVER
+from iptviz.kube.endpoint_form import addresses_of
 from iptviz.paths.fares import Fare, Reached, fares_of, keeps_outside
 from iptviz.paths.shared import SharedPaths
 from iptviz.paths.surroundings import DumpSurroundings
@@ -149,7 +150,7 @@ class _Looking:
 def _has_few_endpoints(answer: FrontendAnswer) -> bool:
     """Whether it is told of each endpoint what it sends to itself."""
     others = answer.everywhere.endpoints if answer.everywhere is not None else ()
-    return len({end.address for end in (*answer.endpoints, *others)}) <= MOST_HOSTS
+    return len({*addresses_of(answer.endpoints), *addresses_of(others)}) <= MOST_HOSTS
 
 
 def _is_well(fare: Fare) -> bool:

@@ -25,7 +25,7 @@ from iptviz.fleets.reading import summary_of_input
 from iptviz.fleets.shapes import RECORDS
 from iptviz.fleets.summary import NodeFacts, Noticed, Summary, Unreadable
 from iptviz.intake.remark import Remark
-from iptviz.kube.endpoint_form import AlikeEndpoints, EndpointForm
+from iptviz.kube.endpoint_form import AlikeEndpoints, EndpointForm, PortShares
 from iptviz.kube.names import ServiceName
 from tests.fleet.stand_ins import HERE, named
 
@@ -52,7 +52,9 @@ conditions = st.builds(
 )
 needs = tuples(st.builds(Assumption, conditions, st.booleans()))
 endpoints = st.builds(EndpointForm, texts, maybe_numbers, maybe_fractions)
-alike = st.just(AlikeEndpoints("10.0.0.1 10.0.0.2", (1, 0), ((80, dyadic(1, 1)), (None, Fraction(1, 3)))))
+alike = st.just(
+    AlikeEndpoints("10.0.0.1 10.0.0.2", (1, 0), PortShares(((80, dyadic(1, 1)), (None, Fraction(1, 3)))))
+)
 frontends = st.builds(
     FrontendForm,
     texts, maybe_texts, maybe_numbers, texts, tuples(endpoints) | alike, maybe_fractions, maybe_texts,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from fractions import Fraction
 
 from iptviz.kube.balance import balance_of_endpoints
-from iptviz.kube.endpoint_form import AlikeEndpoints, EndpointForm
+from iptviz.kube.endpoint_form import AlikeEndpoints, EndpointForm, PortShares
 
 HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
-MADE = AlikeEndpoints(" 10.1.0.1 fd00::2 10.1.0.3", (3, 1, 2), ((8080, HALF), (None, QUARTER), (80, QUARTER)))
+SHARES = PortShares(((8080, HALF), (None, QUARTER), (80, QUARTER)))
+MADE = AlikeEndpoints(" 10.1.0.1 fd00::2 10.1.0.3", (3, 1, 2), SHARES)
 ALL = (
     EndpointForm("10.1.0.3", 8080, HALF),
     EndpointForm("10.1.0.1", None, QUARTER),
@@ -34,5 +35,5 @@ def test_each_and_several_are_found_by_their_places() -> None:
 
 def test_they_are_as_even_as_those_of_a_tuple() -> None:
     assert balance_of_endpoints(MADE) == balance_of_endpoints(ALL)
-    unknown = AlikeEndpoints("10.1.0.1 10.1.0.2", (0, 1), ((80, HALF), (80, None)))
+    unknown = AlikeEndpoints("10.1.0.1 10.1.0.2", (0, 1), PortShares(((80, HALF), (80, None))))
     assert balance_of_endpoints(unknown) is None

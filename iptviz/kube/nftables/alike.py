@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from iptviz.kube.endpoint_form import AlikeEndpoints
+from iptviz.kube.endpoint_form import AlikeEndpoints, PortShares, shares_of
 from iptviz.kube.names import NAMELESS
 from iptviz.kube.nftables.forms import forms_of
 from iptviz.records import NamedTuple
@@ -14,7 +14,6 @@ from iptviz.rules.native.place import NftPlace, table_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from iptviz.kube.endpoint_form import PortShare
     from iptviz.kube.frontend_answer import FrontendAnswer
     from iptviz.kube.frontends import Frontend
     from iptviz.kube.nftables.forms import OwnForm
@@ -149,7 +148,7 @@ class _Ends(NamedTuple):
     """The places of the endpoints' addresses in a form, with their ports and shares; those that others get."""
 
     places: tuple[int, ...]
-    shares: tuple[PortShare, ...]
+    shares: PortShares
     elsewhere: tuple[int, ...]
 
 
@@ -169,6 +168,6 @@ def _ends(form: OwnForm, answer: FrontendAnswer) -> _Ends | None:
         return None
     return _Ends(
         tuple([own[address] for address in ends]),
-        tuple([(end.port, end.share) for end in answer.endpoints]),
+        shares_of(answer.endpoints),
         tuple([own[address] for address in answer.elsewhere]),
     )
