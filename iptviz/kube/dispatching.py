@@ -170,20 +170,35 @@ def _about(rule: Rule) -> About:
     return About(plain.address, plain.port, plain.protocol, plain.target, rule, plain)
 
 
+def _holding(dump: Dump, table: str, texts: Sequence[str]) -> list[Rule]:
+    """Return the dispatching rules of a table that hold one of some texts, in the order in which they stand."""
+    if "" in texts or len(texts) == 1:
+        return list(dispatching_rules(dump, "" if "" in texts else texts[0], [table]))
+    found = {rule for text in texts for rule in dispatching_rules(dump, text, [table])}
+    places = {chain: place for place, chain in enumerate(DISPATCHERS[table])}
+    return sorted(found, key=lambda rule: (places[rule.chain], rule.start))
+
+
 _LEADING = SERVICE_CHAINS + ENTRY_CHAINS
 
 
 class DispatchingRules:
-    """An index of the rules that dispatch or refuse, for who asks about many frontends."""
+    """An index of the rules that dispatch or refuse, for who asks about many frontends.
 
-    def __init__(self, dump: Dump) -> None:
+    `of`: about some alone, whose rules are looked for; nothing else is known then.
+    """
+
+    def __init__(self, dump: Dump, of: Iterable[Frontend] | None = None) -> None:
         self.dump = dump
         self.rules: dict[str, list[Rule]] = {}
         self._abouts: dict[str, list[About]] = {}
         self._by_address: dict[tuple[str, str], list[About]] = {}
         self._by_port: dict[tuple[str, int | Condition], list[About]] = {}
+        frontends = None if of is None else tuple(of)
+        self._places = None if frontends is None else {frontend[1:4] for frontend in frontends}
+        texts = [""] if frontends is None else list(dict.fromkeys(map(_text_of, frontends)))
         for table in DISPATCHERS:
-            self.rules[table] = list(dispatching_rules(dump, tables=[table]))
+            self.rules[table] = _holding(dump, table, texts)
             self._abouts[table] = list(map(_about, self.rules[table]))
             for about in self._abouts[table]:
                 self._enter(table, about)
@@ -232,7 +247,7 @@ class DispatchingRules:
                 key = claim[1:4] if claim and claim.unprinted is None else None
             elif not about.target.startswith(_LEADING):
                 key = None
-            if key is not None:
+            if key is not None and (self._places is None or key in self._places):
                 claims.setdefault(key, []).append(about)
         for abouts in claims.values():
             if len(abouts) > 1:

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from iptviz.kube.balance import Balance, balance_of_endpoints
-from iptviz.kube.dispatching import dispatching_rules
+from iptviz.kube.dispatching import DispatchingRules, dispatching_rules
 from iptviz.kube.families import EXTERNAL_CHAIN, FIREWALL_CHAIN, SERVICE_CHAINS
 from iptviz.kube.frontend_answer import FrontendAnswer, FrontendAnswers, followed
 from iptviz.kube.frontends import FRONTEND_KINDS, Frontend, frontends_among
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from iptviz.dump.model import Dump
     from iptviz.dump.rule import Rule
-    from iptviz.kube.dispatching import DispatchingRules
     from iptviz.kube.endpoint_form import EndpointForm
     from iptviz.kube.naming import Naming
     from iptviz.kube.outcome import Verdict
@@ -122,20 +121,22 @@ def _all_frontends(rules: DispatchingRules) -> list[Frontend]:
     return [*shown, *unled(rules.dump, {frontend.suffix for frontend in shown})]
 
 
-def ports_of(rules: DispatchingRules, asked: Sequence[Frontend], naming: Naming) -> list[ServicePort]:
-    """Return the service ports that some frontends are of, with all their frontends.
+def ports_of(
+    dump: Dump, asked: Sequence[Frontend], naming: Naming
+) -> tuple[DispatchingRules, list[ServicePort]]:
+    """Return the service ports that some frontends are of, with all their frontends, and the rules about these.
 
     Those of a port share a hash or a name: rules that hold neither are not taken apart.
     """
     texts = dict.fromkeys(text for one in asked for text in (one.suffix, one.service.text) if text)
-    alike = frontends_among(rule for text in texts for rule in dispatching_rules(rules.dump, text))
+    alike = frontends_among(rule for text in texts for rule in dispatching_rules(dump, text))
     known = {one[1:4] for one in asked}
     frontends = [*asked, *(one for one in alike if one[1:4] not in known)]
-    health = dict(_health_checks(rules.dump))
-    return [
-        _service_port(rules.dump, [followed(rules, one) for one in group], health, naming)
-        for group in _by_service(frontends)
-        if any(one in asked for one in group)
+    groups = [group for group in _by_service(frontends) if any(one in asked for one in group)]
+    rules = DispatchingRules(dump, chain.from_iterable(groups))
+    health = dict(_health_checks(dump))
+    return rules, [
+        _service_port(dump, [followed(rules, one) for one in group], health, naming) for group in groups
     ]
 
 
@@ -204,11 +205,11 @@ def _source_ranges(dump: Dump, answers: list[FrontendAnswer]) -> tuple[str, ...]
     Where the node itself is let on, so is the load balancer's own address: that is no range of the service.
     """
     nat = dump.tables.get("nat")
+    chains = {chain for answer in answers if (chain := answer.frontend.leads_to).startswith(FIREWALL_CHAIN)}
+    if not chains:
+        return ()
     own = {f"{answer.frontend.address}/{length}" for answer in answers for length in (32, 128)}
-    chains = {
-        answer.frontend.leads_to for answer in answers if answer.frontend.leads_to.startswith(FIREWALL_CHAIN)
-    }
-    rules = (rule for chain in sorted(filter(None, chains)) for rule in (nat.rules_of(chain) if nat else ()))
+    rules = (rule for chain in sorted(chains) for rule in (nat.rules_of(chain) if nat else ()))
     admitted = dict.fromkeys(filter(None, map(_admitted, rules)))
     return tuple(source for source in admitted if source not in own)
 

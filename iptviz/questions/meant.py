@@ -6,7 +6,6 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Literal
 
 from iptviz.engine.path import steps_of
-from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.families import ENDPOINT_CHAIN
 from iptviz.kube.find import find
 from iptviz.kube.frontends import SERVICE_KINDS
@@ -98,7 +97,7 @@ def frontends_at(dump: Dump, asked: Packet) -> list[Frontend]:
 
 def _endpoints(dump: Dump, frontends: list[Frontend]) -> frozenset[str] | None:
     """Return the addresses of a service port's endpoints; None where the dump does not show all."""
-    ports = ports_of(DispatchingRules(dump), frontends, Naming(dump, ()))
+    _, ports = ports_of(dump, frontends, Naming(dump, ()))
     if any(answer.unseen or answer.unread for port in ports for answer in port.answers):
         return None
     return frozenset(end.address for port in ports for end in port.all_endpoints)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from iptviz.checks.examined import Examined
 from iptviz.checks.finding import findings_among
 from iptviz.checks.registry import EXPLAINING, OF_SERVICES, as_checked, beside, examine
-from iptviz.kube.dispatching import DispatchingRules
 from iptviz.kube.find import find
 from iptviz.kube.frontends import SERVICE_KINDS
 from iptviz.kube.naming import Naming
@@ -86,7 +85,6 @@ def _touching(
     asked = [one for one in frontends if one.kind in SERVICE_KINDS]
     if not asked:
         return None
-    rules = DispatchingRules(dump)
-    ports = tuple(ports_of(rules, asked, Naming(dump, ())))
+    rules, ports = ports_of(dump, asked, Naming(dump, ()))
     reached = reached_in(rules, ports, evidence, known=known)
-    return _found(Examined(node, dump, rules, ports, reached, evidence)) if ports else None
+    return _found(Examined(node, dump, rules, tuple(ports), reached, evidence)) if ports else None
