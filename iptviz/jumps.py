@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from iptviz.dump.rule import Rule
 from iptviz.engine.matching import raw_chance
+from iptviz.intake.bulk import MARKING
 from iptviz.intake.text import to_text
 from iptviz.records import NamedTuple
 from iptviz.rules.iptables import compiled
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from iptviz.dump.rule import RuleTable
     from iptviz.dump.table import Table
+    from iptviz.intake.index import Span
 
 
 H = TypeVar("H", str, "tuple[str, str]")
@@ -76,6 +78,7 @@ def led_in(table: Table) -> list[Led]:
     A rule may name another chain than the one that it stands in: `-A` twice.
     """
     callee_of, leading = _Callees(table), re.compile(_LEADING)
+    of_endpoints = _led_in_bulk(table, callee_of)
     found: list[Led] = []
     known, strange = set[str](), False
     pending = table.chain_names()[::-1]
@@ -84,6 +87,10 @@ def led_in(table: Table) -> list[Led]:
         if name in known:
             continue
         known.add(name)
+        if marking := of_endpoints.get(name):
+            found.append(marking)
+            pending.append(marking.head)
+            continue
         led = _led_at_sight(table, name, leading, callee_of)
         if led is None:
             led = [
@@ -118,6 +125,34 @@ class _Callees(dict[bytes, "str | None"]):
         name = to_text(word)
         self[word] = found = name if self._table.has_chain(name) else None if target_spec(name) else ""
         return found
+
+
+_MARKING_IN_BULK = re.compile(rb"-A (KUBE-SEP-\S++) -s [^\n]*+\n")
+"""The one rule of an endpoint's chain in bulk (`iptviz.intake.bulk`) that jumps: the other one sends to it."""
+
+
+_NEWLINE = ord("\n")
+
+
+def _led_in_bulk(table: Table, callee_of: _Callees) -> dict[str, Led]:
+    """Return where chains of endpoints lead whose rules are in bulk, as nearly all of a large cluster are."""
+    head = callee_of[MARKING]
+    if not head or callee_of[b"DNAT"] is not None:
+        return {}
+    data = table.data
+    found: dict[bytes, Span] = {}
+    elsewhere = {chain for chain, _ in table.rest_runs()}
+    for stretch, in_bulk in table.parts():
+        for rule in _MARKING_IN_BULK.finditer(data, *stretch) if in_bulk else ():
+            if rule[1] in found:
+                elsewhere.add(rule[1])
+            start, end = rule.span()
+            found[rule[1]] = (start if data[start - 1] == _NEWLINE else data.rindex(b"\n", 0, start) + 1), end
+    return {
+        (tail := to_text(chain)): Led(tail, head, (Rule(table, span, 1),))
+        for chain, span in found.items()
+        if chain not in elsewhere
+    }
 
 
 def _led_at_sight(

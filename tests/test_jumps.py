@@ -94,9 +94,43 @@ RULES = st.tuples(
 ).map(lambda parts: " ".join((parts[0], *parts[1], parts[2])).rstrip())
 
 
+BULK = st.tuples(
+    st.sampled_from(("", "", "[1:60] ")),
+    st.sampled_from(
+        (
+            (
+                "SEP-A -s 10.1.0.1/32 -j KUBE-MARK-MASQ",
+                "SEP-A -p tcp -m tcp -j DNAT --to-destination 10.1.0.1:80",
+            ),
+            (
+                "SEP-B -s 10.1.0.2/32 -j KUBE-MARK-MASQ",
+                "SEP-B -p tcp -m tcp -j DNAT --to-destination 10.1.0.2:80",
+            ),
+            (
+                "SVC-X -m statistic --mode random --probability 0.50000000000 -j KUBE-SEP-A",
+                "SVC-X -j KUBE-SEP-B",
+            ),
+            ("SEP-A -s 10.1.0.1/32 -j KUBE-SVC-X",),
+        )
+    ),
+).map(lambda parts: [f"{parts[0]}-A KUBE-{line}" for line in parts[1]])
+DECLARED = st.lists(
+    st.sampled_from((":KUBE-MARK-MASQ - [0:0]", ":KUBE-MARK-MASQ - [0:0]", ":DNAT - [0:0]")), max_size=2
+)
+
+
 @given(st.lists(RULES, max_size=8))
 def test_jumps_seen_at_sight_are_those_of_rules_taken_apart(rules: list[str]) -> None:
-    nat = table(":A - [0:0]", ":B - [0:0]", ":LOG - [0:0]", ":D ACCEPT [0:0]", *rules)
+    compare(":A - [0:0]", ":B - [0:0]", ":LOG - [0:0]", ":D ACCEPT [0:0]", *rules)
+
+
+@given(DECLARED, st.lists(BULK, max_size=5))
+def test_jumps_in_bulk_are_those_of_rules_taken_apart(declared: list[str], rules: list[list[str]]) -> None:
+    compare(*declared, *(line for some in rules for line in some))
+
+
+def compare(*lines: str) -> None:
+    nat = table(*lines)
     expected: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for rule, callee in jumps(nat):
         expected.setdefault((rule.chain, callee), []).append((rule.line, rule.number))

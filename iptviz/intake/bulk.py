@@ -41,14 +41,16 @@ _FIELD = re.compile(rb"<(\w+)>")
 
 _COUNTERS = (b"", b"[<number>:<number>] ")
 _ENDPOINT, _SERVICE = b"KUBE-SEP-<name>", b"KUBE-SVC-<name>"
-_ITSELF = (b" -s <address>/<number> -j KUBE-MARK-MASQ\n",)
+MARKING = b"KUBE-MARK-MASQ"
+"""The chain to which rules of both jump."""
+_ITSELF = (b" -s <address>/<number> -j %b\n" % MARKING,)
 _SENT_TO = tuple(
     b" -p tcp -m tcp -j DNAT --to-destination %b:<number>\n" % where
     for where in (b"<first><ipv4>", b"[<first><ipv6>]")
 )
 """What the two rules of an endpoint say behind the name of its chain: of the pod itself, and of all."""
 _TO_A_SERVICE = (
-    b'-p tcp -m comment --comment "<service> cluster IP" -m tcp --dport <number> -j KUBE-MARK-MASQ\n'
+    b'-p tcp -m comment --comment "<service> cluster IP" -m tcp --dport <number> -j %b\n' % MARKING
 )
 _FROM_OUTSIDE = (b" ! -s <address>/<number> -d <address>/<number> " + _TO_A_SERVICE,)
 _CHOICES = tuple(

@@ -84,14 +84,15 @@ class DumpChains:
         """Yield what the dump lacks, and the loops and the missing chains among what is drawn."""
         dump = self.source
         yield from reading.gaps(dump)
-        rules = {(jump.tail, jump.head): tuple(map(dump_rule, jump.rules)) for jump in kept}
         missing = {node.place for node in nodes if not node.present}
-        for (_, head), those in rules.items():
+        for _, head, rules in kept if missing else ():
             if head in missing and not dump.tables[head[0]].shown.is_excerpt:
-                yield dangling((head[1],), those, complete=dump.complete)
-        for group in loops(rules):
+                yield dangling((head[1],), tuple(map(dump_rule, rules)), complete=dump.complete)
+        for group in loops((jump.tail, jump.head) for jump in kept):
             within = set(group)
-            inner = [rule for (tail, head), some in rules.items() if {tail, head} <= within for rule in some]
+            inner = [
+                dump_rule(rule) for jump in kept if {jump.tail, jump.head} <= within for rule in jump.rules
+            ]
             reached = _is_reached(dump.tables[group[0][0]], within)
             yield loop([chain for _, chain in group], inner, reached=reached)
 
