@@ -204,13 +204,21 @@ _ONWARD = (ENDPOINT_CHAIN, *SERVICE_CHAINS)
 
 def _named(asked: Asked) -> dict[str, list[str]]:
     """Return the networks that rules take for the pods', with the services whose rules name them."""
+    known: dict[Needs, str] = {}
     named: dict[str, list[str]] = {}
     for port, answer in asked:
         for needs in answer.masquerade:
-            kinds = {(need.condition.kind, need.holds) for need in needs}
-            if kinds == {("source-cidr", False)} and len(needs[0].condition.values) == 1:
-                named.setdefault(needs[0].condition.values[0], []).append(port.name)
+            network = known[needs] if needs in known else known.setdefault(needs, _network_of(needs))
+            if network:
+                named.setdefault(network, []).append(port.name)
     return named
+
+
+def _network_of(needs: Needs) -> str:
+    """Return the one network whose connections a rule does not masquerade; empty where it asks for more."""
+    kinds = {(need.condition.kind, need.holds) for need in needs}
+    values = needs[0].condition.values if needs else ()
+    return values[0] if kinds == {("source-cidr", False)} and len(values) == 1 else ""
 
 
 def _networks(nat: Table, asked: Asked) -> Iterator[Finding]:

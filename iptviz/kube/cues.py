@@ -18,10 +18,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
 
 
 class RuleForm(NamedTuple):
-    """A form of rules that match `pattern`, in a chain of a table, and the releases that write it."""
+    """A form of rules that match `pattern`, in a chain of a table, and the releases that write it.
+
+    What a pattern matches lies within a line.
+    """
 
     text: str
     releases: Releases
@@ -99,12 +103,18 @@ def cues_of(dump: Dump) -> Iterator[Cue]:
     yield from _chain_cues(dump)
     for form in FORMS:
         table = dump.tables.get(form.table)
-        rules = table.rules_of(form.chain) if table is not None else ()
-        found = next((rule for rule in rules if re.search(form.pattern, rule.text)), None)
-        if found is not None:
-            yield Cue(form.text, form.releases, found.line, form.of)
+        at = None if table is None else _first(table, form)
+        if table is not None and at is not None:
+            yield Cue(form.text, form.releases, table.lines.at(at), form.of)
     yield from _service_cues(dump)
     yield from _absent_cues(dump)
+
+
+def _first(table: Table, form: RuleForm) -> int | None:
+    """Return where the first rule of a form stands in the text, which is searched as it is."""
+    pattern = re.compile(form.pattern.encode())
+    found = (pattern.search(table.data, *run) for run in table.runs_of(form.chain))
+    return next((one.start() for one in found if one), None)
 
 
 def _chain_cues(dump: Dump) -> Iterator[Cue]:

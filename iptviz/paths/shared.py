@@ -94,6 +94,7 @@ class SharedPaths:
         self._survey = survey
         self._rules = rules
         self._dump: Dump = rules.dump
+        self._plain: tuple[FrontendAnswer | None, _Form | None] = None, None
         self._found: dict[object, tuple[_Form, Found]] = {}
         self._endpoints: dict[tuple[Network, ...], EndpointsAlike] = {}
         self._beside: dict[tuple[Network, ...], Beside] = {}
@@ -108,7 +109,7 @@ class SharedPaths:
         known = self._found.get(form.key) if form.key is not None else None
         if known is not None:
             first, found = known
-            return found._replace(translation=Translation(first, form))
+            return Found(found.answer, found.paths, found.endpoints, Translation(first, form))
         paths = self._known.get(answer.frontend) or self._survey.paths(
             answer.frontend, form.chains, form.endpoints
         )
@@ -152,7 +153,17 @@ class SharedPaths:
     # --- the form ---------------------------------------------------------------------------------------------
 
     def _plain_form(self, answer: FrontendAnswer) -> _Form | None:
-        """Return the form of a frontend whose rules are kube-proxy's own, for all clients alike; else None."""
+        """Return the form of a frontend whose rules are kube-proxy's own, for all clients alike; else None.
+
+        It is asked for twice: in what company endpoints are, and what is found.
+        """
+        asked, form = self._plain
+        if asked is not answer:
+            form = self._made_plain(answer)
+            self._plain = answer, form
+        return form
+
+    def _made_plain(self, answer: FrontendAnswer) -> _Form | None:
         frontend, named = answer.frontend, _pods_named(answer)
         if answer.depends or answer.local_only or not self._is_plain(answer):
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -325,13 +326,11 @@ def _of_marks(dump: RuleSource) -> str:
 
 def _masquerade(result: ServicesResult) -> str:
     """Say for how many services connections to the first frontend are masqueraded, and when."""
-    counts: dict[str, int] = {}
-    for port in result.forms:
-        if port.usual.endpoints:
-            needs = port.usual.masquerade
-            unknown = "unknown (excerpt)" if result.dump.is_excerpt else "unknown"
-            text = unknown if needs is None else ", or ".join(map(needs_label, needs)) or "never"
-            counts[text] = counts.get(text, 0) + 1
+    alike = Counter(port.usual.masquerade for port in result.forms if port.usual.endpoints)
+    unknown = "unknown (excerpt)" if result.dump.is_excerpt else "unknown"
+    counts: Counter[str] = Counter()
+    for needs, count in alike.items():
+        counts[unknown if needs is None else ", or ".join(map(needs_label, needs)) or "never"] += count
     if len(counts) == 1:
         return next(iter(counts))
     return "; ".join(

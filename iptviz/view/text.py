@@ -17,7 +17,9 @@ _HARMFUL = (
     + "".join(f"{chr(plane + 0xFFFE)}{chr(plane + 0xFFFF)}" for plane in range(0, 0x110000, 0x10000))
     + "]"
 )
-"""What does not simply print; most texts are ASCII that does, and need no pattern."""
+"""What does not simply print; most texts are of ASCII or Latin-1 that does, and need no pattern."""
+_LAST_OF_LATIN = "\xff"
+"""Up to here Python calls printable what is, and nothing else."""
 
 
 def note_line(text: str) -> str:
@@ -27,7 +29,8 @@ def note_line(text: str) -> str:
 
 def printable(text: str) -> str:
     """Return `text` with everything that does not simply print shown as an escape."""
-    return text if text.isascii() and text.isprintable() else _harmful().sub(_escape, text)
+    is_plain = text.isprintable() and (text.isascii() or max(text) <= _LAST_OF_LATIN)
+    return text if is_plain else _harmful().sub(_escape, text)
 
 
 @cache
