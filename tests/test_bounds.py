@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, part_of
 from tests.kubeproxy import numbered, saved
 from tests.program import unmeasured
 from tests.source.packed import header, tar, zstd
@@ -219,7 +219,7 @@ only_linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux limi
 
 @only_linux
 @pytest.mark.parametrize(
-    ("about", "name"), [(about, name) for about, case in CASES.items() for name in case.status]
+    ("about", "name"), part_of([(about, name) for about, case in CASES.items() for name in case.status], 3)
 )
 def test_it_ends_in_bounded_memory(about: str, name: str, tmp_path: Path) -> None:
     case, path = CASES[about], tmp_path / "dump"

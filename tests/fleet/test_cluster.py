@@ -32,6 +32,9 @@ alone = pytest.mark.skipif(FLEETS == 1, reason="asked together; each alone with 
 FEW, SMALL, LARGE = 6, 12, 60
 """How many nodes a cluster has."""
 
+ENOUGH = LARGE if FLEETS > 1 else 36
+"""How many a cluster needs at least that has all troubles."""
+
 USUAL = (14, 24) if FLEETS > 1 else (8, 10)
 """How many a random cluster has, at least and at most."""
 
@@ -112,7 +115,7 @@ def test_nodes_that_are_frozen_alike_are_named(tmp_path: Path) -> None:
 
 
 def test_all_troubles_together_are_told_apart(tmp_path: Path) -> None:
-    result = judge(fleet_with(TOGETHER, 2, LARGE), tmp_path)
+    result = judge(fleet_with(TOGETHER, 2, ENOUGH), tmp_path)
     assert result.differs
 
 
