@@ -180,7 +180,8 @@ def test_it_starts_from_bytecode(pyz: Path, tmp_path: Path) -> None:
 
 
 def test_a_python_whose_bytecode_it_lacks_compiles_the_sources(pyz: Path, tmp_path: Path) -> None:
-    bytecode = [name for name in _names(pyz) if name.endswith(".pyc")]
+    bytecode = [name for name in _names(pyz) if name.endswith(f".{sys.implementation.cache_tag}")]
+    assert bytecode
     other = _changed(pyz, tmp_path / "other.pyz", dict.fromkeys(bytecode, b"of another version"))
     assert ask(other, "trace", "10.97.13.198", FIXTURE) == run("trace", "10.97.13.198", FIXTURE)
 

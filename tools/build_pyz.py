@@ -80,7 +80,7 @@ folder = Path(sys.argv[1])
 for source in sorted(folder.rglob("*.py")):
     name = source.relative_to(folder).as_posix()
     told = name.startswith({_TOLD})
-    place = source.parent / "__pycache__" / f"{{source.stem}}.{{sys.implementation.cache_tag}}.pyc"
+    place = source.with_suffix("." + sys.implementation.cache_tag)
     compile(
         str(source), str(place), dfile=name, doraise=True, optimize=0 if told else 2,
         invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,

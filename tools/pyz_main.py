@@ -1,7 +1,8 @@
 """What Python runs of iptviz.pyz: it finds modules in the file, and takes their bytecode from it.
 
-zipimport alone would compile every module anew at each start: it looks for bytecode beside a source, not in
-__pycache__, where there is room for that of several versions. The first lines are for any Python 3.
+zipimport alone would compile every module anew at each start: the bytecode that it looks for beside a source is
+of one version. Here that of several may stand there, by short names, as an archive has each name twice. The first
+lines are for any Python 3.
 """
 
 import sys
@@ -31,10 +32,9 @@ class _Compiled(zipimporter):
 
     def get_code(self, fullname: str) -> CodeType:
         """Return a module's code: that of its bytecode, else compiled from its source."""
-        folder, name = os.path.split(self.get_filename(fullname))
-        compiled = f"{name.removesuffix('.py')}.{sys.implementation.cache_tag}.pyc"
+        source = self.get_filename(fullname)
         try:
-            data = self.get_data(os.path.join(folder, "__pycache__", compiled))  # noqa: PTH118
+            data = self.get_data(f"{source.removesuffix('.py')}.{sys.implementation.cache_tag}")
         except OSError:
             data = b""
         if not data.startswith(MAGIC_NUMBER):
