@@ -28,7 +28,10 @@ _POLICIES = {"ACCEPT", "DROP"}
 
 _DECLARATION = re.compile(rb"^:(\S++)[ \t]++(\S++)(?:[ \t]++\[([\d~]++:[\d~]++)\])?", re.MULTILINE)
 _POLICY = re.compile(rb"^:(\S++)[ \t]++(?:ACCEPT|DROP)(?!\S)", re.MULTILINE)
-_DECLARED_NAME = re.compile(rb"^:(\S++)", re.MULTILINE)
+_DECLARED_NAME = re.compile(rb"\n:(\S++)")
+_MANY = "KUBE-SVC-", "KUBE-SEP-"
+"""Chains that begin so are many, if any are."""
+_OF_FEW = re.compile(rb"\n:(?!KUBE-S(?:VC|EP)-)(\S++)[ \t]++\S")
 _RULE_CHAIN = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?-A (\S++)")
 _NEWLINE = ord("\n")
 _WORTH_INDEXING = 256
@@ -147,7 +150,7 @@ class Table:
         """Drop what was found in the text, which is found anew where somebody asks for it."""
         self.chains = _Chains(self)
         self.compiled = None
-        for found in ("calls", "_shapes", "_declarations", "_undeclared", "shown"):
+        for found in ("calls", "_shapes", "_declarations", "_few_declarations", "_undeclared", "shown"):
             self.__dict__.pop(found, None)
         self._section.forget()
 
@@ -169,7 +172,12 @@ class Table:
     @property
     def rule_count(self) -> int:
         """How many rules the table holds."""
-        return sum(map(self._count, self._section.blocks))
+        blocks = self._section.blocks
+        if self.lines.mapped or not blocks or self.data[blocks[-1][1] - 1] != _NEWLINE:
+            return sum(map(self._count, blocks))
+        return sum(
+            self.lines.at(end) - self.lines.at(start) for start, end in blocks
+        )  # counted for lines, too
 
     def rule_counts(self) -> dict[str, int]:
         """Return how many rules each chain has that has any."""
@@ -284,7 +292,7 @@ class Table:
     def _declared_names(self) -> set[bytes]:
         declared: set[bytes] = set()
         for start, end in self._section.declarations:
-            declared.update(_DECLARED_NAME.findall(self.data, start, end))
+            declared.update(_DECLARED_NAME.findall(self.data, start - 1, end))
         return declared
 
     @cached_property
@@ -327,8 +335,11 @@ class Table:
     def declaration(self, name: str) -> re.Match[bytes] | None:
         """Return the `:NAME POLICY [packets:bytes]` line of chain `name`, or None.
 
-        The first few are looked for; who asks for many has them all indexed.
+        Of services' chains, which are many, the first few are looked for; who asks for more has all indexed.
         """
+        if not name.startswith(_MANY):
+            at = self._few_declarations.get(to_bytes(name))
+            return None if at is None else _DECLARATION.match(self.data, at)
         self._looked_for += 1
         if self._looked_for > _WORTH_INDEXING:
             return self._declarations.get(to_bytes(name))
@@ -340,6 +351,14 @@ class Table:
                 if found and found[1] == needle[1:]:
                     return found
         return None
+
+    @cached_property
+    def _few_declarations(self) -> dict[bytes, int]:
+        found: dict[bytes, int] = {}
+        for start, end in self._section.declarations:
+            for declaration in _OF_FEW.finditer(self.data, start - 1, end):
+                found.setdefault(declaration[1], declaration.start() + 1)
+        return found
 
     @cached_property
     def _declarations(self) -> dict[bytes, re.Match[bytes]]:

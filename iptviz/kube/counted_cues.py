@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from iptviz.intake.text import to_text
 from iptviz.kube.comments import WAY
 from iptviz.kube.cues import Cue
-from iptviz.kube.families import KUBE_PROXY, SERVICE_CHAINS
+from iptviz.kube.families import KUBE_PROXY, SERVICE_CHAINS, SERVICES
 from iptviz.kube.releases import releases, since, until
 from iptviz.rules.reading.chances import random_chance
 
@@ -34,7 +34,7 @@ _WAY = re.compile(
 _BARE = b" -j KUBE-SEP-"
 """What is in each rule in bulk that leads to an endpoint: these have no comments, see `iptviz.intake.bulk`."""
 _ARROW = WAY.after.encode()
-_DISPATCH = re.compile(rb"-A KUBE-SERVICES [^\n]*--comment ")
+_DISPATCH = re.compile(rb"-A \S++ [^\n]*--comment ")
 
 
 def counted_cues(nat: Table) -> Iterator[Cue]:
@@ -94,7 +94,7 @@ def _comment_cues(nat: Table) -> Iterator[Cue]:
             comment = found["comment"]
             style = "bare" if comment is None else "arrow" if _ARROW in comment else "name"
             styles.setdefault(style, found.start())
-    commented = any(_DISPATCH.search(nat.data, *block) for block in nat.blocks())
+    commented = any(_DISPATCH.search(nat.data, *run) for run in nat.runs_of(SERVICES))
     if not commented or (ways > _LARGE and "bare" in styles):
         styles.pop("bare", None)
     for style, start in styles.items():

@@ -84,8 +84,8 @@ _OF_SERVICES = ("KUBE-EXT-", "KUBE-SVL-", "KUBE-XLB-")
 """Beginnings of names of chains of single services that date a dump likewise."""
 
 _COMMENTS = (
-    ("comments `Balancing rule` in KUBE-XLB-", NUMBERED_WAY, b'"Balancing rule '),
-    ("KUBE-FW- ends in a rule without target", FIREWALL_END, FIREWALL_END.after.encode()),
+    ("comments `Balancing rule` in KUBE-XLB-", NUMBERED_WAY, '"Balancing rule '),
+    ("KUBE-FW- ends in a rule without target", FIREWALL_END, FIREWALL_END.after),
 )
 """Forms of comments in chains of single services, and what of them is looked for."""
 
@@ -138,11 +138,11 @@ def _absent_cues(dump: Dump) -> Iterator[Cue]:
             yield Cue(text, written, table.line, KUBE_PROXY.name)
 
 
-def _words() -> Iterator[tuple[str, Releases, bytes]]:
+def _words() -> Iterator[tuple[str, Releases, str]]:
     """Yield what dates chains of single services, the releases that write it, and what to look for."""
     for prefix in _OF_SERVICES:
         if family := family_of(prefix):
-            yield f"{prefix} chains", family.releases, b"-A " + prefix.encode()
+            yield f"{prefix} chains", family.releases, f"-A {prefix}"
     for text, form, word in _COMMENTS:
         yield text, form.releases, word
 
@@ -152,9 +152,8 @@ def _service_cues(dump: Dump) -> Iterator[Cue]:
     if nat is None:
         return
     for text, written, word in _words():
-        at = next((at for block in nat.blocks() if (at := nat.data.find(word, *block)) >= 0), None)
-        if at is not None:
-            yield Cue(text, written, nat.lines.at(at), KUBE_PROXY.name)
+        if first := next(nat.rules_with(word), None):
+            yield Cue(text, written, first.line, KUBE_PROXY.name)
     found = next(filter(None, (_MASQUERADED.search(nat.data, *block) for block in nat.blocks())), None)
     if found is not None:
         yield Cue(

@@ -111,9 +111,17 @@ def _may_be_for(rule: Rule, frontend: Frontend) -> bool:
 
 _ONE_ADDRESS = rb"(?<!!) -d [^\s/]++(?:/(?:32|128)|)(?=\s)"
 _ONE_PORT = rb" --dport \d++(?=\s)"
+_USUALLY = {
+    SERVICES: (rb"(?:\[\d++:\d++\] |)-A \S++(?: ! -s \S++|)", _ONE_ADDRESS),
+    NODE_PORTS: (
+        rb'(?:\[\d++:\d++\] |)-A \S++ -p \w++ -m comment --comment (?:"[^"\\\n]*+"|[^"\s]++) -m \w++',
+        _ONE_PORT,
+    ),
+}
+"""What stands before the address or the port as a rule: then it need not be looked for."""
 _ABOUT_ONE = {
-    chain: re.compile(rb"(?:[^\n]*?" + named + rb"[^\n]*+(?:\n|\Z)){0,999}")
-    for chain, named in {SERVICES: _ONE_ADDRESS, NODE_PORTS: _ONE_PORT}.items()
+    chain: re.compile(rb"(?:(?:%b|[^\n]*?)%b[^\n]*+(?:\n|\Z)){0,999}" % (before, named))
+    for chain, (before, named) in _USUALLY.items()
 }
 """Rules one after the other that each name one address, or one port: they are about one frontend."""
 

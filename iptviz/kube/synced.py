@@ -109,8 +109,8 @@ def is_emptied(dump: Dump) -> bool:
         dump.complete
         and nat is not None
         and nat.has_chain(SERVICES)
-        and not nat.rules_of(SERVICES)
-        and any(name.startswith(CLUSTER_CHAIN) for name in nat.chain_names())
+        and not nat.runs_of(SERVICES)
+        and nat.has_any_chain(CLUSTER_CHAIN)
     )
 
 
