@@ -13,6 +13,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from iptviz.records import NamedTuple
+from iptviz.redact.remembered import Remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +74,8 @@ class Addresses:
         self.known: dict[str, str] = {}
         self.ordered: list[tuple[str, str]] = []
         self._spans: dict[tuple[str, str], _Span] = {}
-        self._bytes: dict[tuple[int, int, int], tuple[int, bytearray]] = {}
+        self._bytes: dict[tuple[int, int, int], tuple[int, memoryview]] = {}
+        self._networks: dict[str, tuple[str, int, memoryview]] = Remembered(self._network)
         self._still: set[tuple[int, int, int]] = set()
         self._calm: list[tuple[int, int, int]] = []
         self._lengths: dict[tuple[int, int], int] = {}
@@ -102,6 +104,7 @@ class Addresses:
             depths = range(max(0, bits - span.differing), bits - free)
             self._still |= {(address.version, depth, number >> (bits - depth)) for depth in depths}
         self._bytes.clear()
+        self._networks.clear()
         self._spans[first, last] = span
         self.ordered.append((first, last))
 
@@ -110,13 +113,31 @@ class Addresses:
         known = self.known.get(text)
         if known is not None:
             return known
+        head, _, last = text.rpartition(".")
         try:
-            first, second, third, last = map(_OCTETS.__getitem__, text.split("."))
+            network, prefix, cells = self._networks[head]
+            octet = _OCTETS[last]
         except (KeyError, ValueError):
             return self._of_other(text)
-        mapped = self._flipped(4, first << 24 | second << 16 | third << 8 | last)
-        self.known[text] = f"{mapped >> 24}.{mapped >> 16 & 255}.{mapped >> 8 & 255}.{mapped & 255}"
-        return self.known[text]
+        cell = octet >> 1 | 1 << _BYTE - 1
+        way = cells[cell] or self._way(4, 24, prefix, cells, cell)
+        mapped = self.known[text] = f"{network}.{octet ^ way & 255}"
+        return mapped
+
+    def _network(self, text: str) -> tuple[str, int, memoryview]:
+        """Return what becomes of the three numbers that many IPv4 addresses begin with, and what of the fourth.
+
+        Raises:
+            KeyError: they are no such numbers, or those of addresses that stay.
+            ValueError: they are no three.
+        """
+        first, second, third = map(_OCTETS.__getitem__, text.split("."))
+        if self._length(4, first << 8 | second) < 32:
+            raise KeyError(text)
+        prefix = first << 16 | second << 8 | third
+        flips, cells = self._byte(4, 24, prefix)
+        mapped = prefix ^ flips
+        return f"{mapped >> 16}.{mapped >> 8 & 255}.{mapped & 255}", prefix, cells
 
     def _of_other(self, text: str) -> str:
         """Return the pseudonym of an address that is not written as IPv4 ones are."""
@@ -222,32 +243,39 @@ class Addresses:
     def _flips_of(self, version: int, prefix: int, length: int) -> int:
         """Return which bits are flipped of all addresses that begin with the `length` bits of `prefix`."""
         left = (length - 1) % _BYTE + 1
-        flips, cells = self._byte(version, length - left, prefix >> left)
-        cell = 1
-        for more in range(left, 0, -1):
-            if not cells[cell]:
-                cells[cell] = 1 + self._flip(version, length - more, prefix >> more)
-            flips = flips << 1 | cells[cell] - 1
-            cell = cell << 1 | prefix >> more - 1 & 1
-        return flips
+        begun = prefix >> left
+        flips, cells = self._byte(version, length - left, begun)
+        cell = (1 << left | prefix ^ begun << left) >> 1
+        return flips << left | self._way(version, length - left, begun, cells, cell) ^ 1 << left
 
-    def _byte(self, version: int, depth: int, prefix: int) -> tuple[int, bytearray]:
+    def _byte(self, version: int, depth: int, prefix: int) -> tuple[int, memoryview]:
         """Return what is known of addresses that begin with the `depth` bits of `prefix`, whole bytes.
 
         First which of these bits are flipped. Then of each bit of the next byte, by the bits of that byte before
-        it with a 1 in front: 2 if it is flipped, 1 if not, 0 where that is not known yet.
+        it with a 1 in front: which of them and itself are flipped, with a 1 in front; 0 where that is not known
+        yet.
         """
         place = version, depth, prefix
         found = self._bytes.get(place)
         if found is None:
             flips = self._flips_of(version, prefix, depth) if depth else 0
-            found = self._bytes[place] = flips, bytearray(1 << _BYTE)
+            found = self._bytes[place] = flips, memoryview(bytearray(2 << _BYTE)).cast("H")
+        return found
+
+    def _way(self, version: int, depth: int, prefix: int, cells: memoryview, cell: int) -> int:
+        """Return what is to be known of a bit, see `_byte`."""
+        found: int = cells[cell]
+        if not found:
+            before = self._way(version, depth, prefix, cells, cell >> 1) if cell > 1 else 1
+            more = cell.bit_length() - 1
+            flip = self._flip(version, depth + more, prefix << more | cell ^ 1 << more)
+            found = cells[cell] = before << 1 | flip
         return found
 
     def _flip(self, version: int, depth: int, prefix: int) -> int:
         if (version, depth, prefix) in self._still:
             return 0
-        return self._random(f"{version}/{depth}/{prefix:x}".encode()) & 1
+        return self._random(b"%d/%d/%x" % (version, depth, prefix)) & 1
 
 
 def _span(first: int, last: int, bits: int) -> _Span:

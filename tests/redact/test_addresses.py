@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hmac
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
@@ -61,6 +61,37 @@ def test_an_address_of_both_spellings_is_one_address() -> None:
     dotted = addresses.of("2001:db8:1:2:3:4:203.0.113.7")
     assert dotted.count(".") == 3
     assert ip_address(dotted) == ip_address(addresses.of("2001:db8:1:2:3:4:cb00:7107"))
+
+
+FIXED = "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"
+KEPT = *FIXED, "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10"
+ADDRESS = st.sampled_from((*KEPT, "10.128.1.0/24", "10.128.0.0/15", "203.0.113.0/29", "0.0.0.0/0")).flatmap(
+    lambda block: st.ip_addresses(network=block)
+)
+
+
+def defined(key: bytes, address: Any) -> str:
+    """Return what an address has become since the first map was written: bit after bit, by the bits before it."""
+    if any(address in ip_network(block) for block in FIXED):
+        return str(address)
+    above = {
+        (depth, int(block.network_address) >> 32 - depth)
+        for block in map(ip_network, KEPT)
+        for depth in range(block.prefixlen)
+    }
+    mapped = number = int(address)
+    for depth in range(32):
+        before = number >> 32 - depth
+        digest = hmac.digest(key, f"4/{depth}/{before:x}".encode(), "sha256")
+        if (depth, before) not in above:
+            mapped ^= (digest[7] & 1) << 31 - depth
+    return str(ip_address(mapped))
+
+
+@given(st.lists(ADDRESS, min_size=1, max_size=30), st.binary(min_size=32, max_size=32))
+def test_an_address_becomes_what_it_became_in_maps_of_earlier_releases(drawn: list[Any], key: bytes) -> None:
+    addresses = Secrets(key).addresses
+    assert [addresses.of(str(one)) for one in drawn] == [defined(key, one) for one in drawn]
 
 
 def number(address: str) -> int:
