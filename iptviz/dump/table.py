@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain as joined
 from typing import TYPE_CHECKING, Any
 
 from iptviz.dump.rule import Rule
@@ -16,7 +15,7 @@ from iptviz.intake.text import to_bytes, to_text
 from iptviz.xtables.option import Saving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
 
     from iptviz.dump.calls import Calls
     from iptviz.grammar.shapes import Called, Shapes
@@ -35,6 +34,8 @@ _OF_FEW = re.compile(rb"\n:(?!KUBE-S(?:VC|EP)-)(\S++)[ \t]++\S")
 _RULE_CHAIN = re.compile(rb"(?:\[[\d~]++:[\d~]++\] )?-A (\S++)")
 _NEWLINE = ord("\n")
 _WORTH_INDEXING = 256
+_PART = 1 << 17
+"""So many bytes of declarations are read at once."""
 
 
 def _declared_with(words: Iterable[bytes]) -> re.Pattern[bytes]:
@@ -264,10 +265,14 @@ class Table:
     def chain_names(self, *begins: str) -> list[str]:
         """Return the chains' names, of all or of those that begin with one of some words, the declared first."""
         words = tuple(map(to_bytes, begins)) or (b"",)
-        wanted = _declared_with(words)
-        declared = (wanted.findall(self.data, start - 1, end) for start, end in self._section.declarations)
         ruled = [name for name in self._section.chains if name.startswith(words)]
-        return list(map(to_text, dict.fromkeys(joined.from_iterable((*declared, ruled)))))
+        return list(map(to_text, dict.fromkeys((*self._declared(words), *ruled))))
+
+    def _declared(self, words: Iterable[bytes] = (b"",)) -> Iterator[bytes]:
+        """Yield the names of declared chains that begin with one of some words, in the order of the text."""
+        wanted = _declared_with(words)
+        for start, end in self._section.declarations:
+            yield from wanted.findall(self.data, start - 1, end)
 
     def has_any_chain(self, begin: str) -> bool:
         """Whether there is a chain whose name begins with a word."""
@@ -387,9 +392,38 @@ class Table:
                     seen.add(found[1])
                     yield line, found
 
+    def declares_once(self) -> bool:
+        """Whether each line of the declarations declares a chain, none does again, and none stood elsewhere."""
+        names, lines = [*self._declared()], sum(map(self._count, self.declared_at()))
+        return not self.lines.mapped and all(names) and len({*names}) == len(names) == lines
+
+    def declarations_in_parts(self) -> Iterator[tuple[int, str]]:
+        """Yield the lines of the declarations, many at a time, with the number of the first of them."""
+        for start, end in self.declared_at():
+            at = start
+            while at < end:
+                after = min(self.lines.end(at + _PART), end)
+                yield self.lines.at(at), to_text(self.data[at:after])
+                at = after
+
     def each_run(self) -> Iterator[tuple[bytes, Span]]:
         """Yield each chain that has rules, as often as these stand apart, and where they stand: whole lines."""
         return self._section.each_run()
+
+    def runs_in_turn(self, chains: Collection[str]) -> Iterable[Span]:
+        """Return where the rules of some chains stand, which are in the order of `chain_names`, chain by chain.
+
+        Rules in bulk may be of others, too, where all chains stand in that order: then no index is made.
+        """
+        section = self._section
+        if section.together and [*filter(section.chains.__contains__, self._declared())] == [*section.chains]:
+            wanted = {*chains}
+            return (span for span, chain in section.stretches() if not chain or to_text(chain) in wanted)
+        return (run for chain in chains for run in self.runs_of(chain))
+
+    def rules_in_turn(self) -> Iterable[Span]:
+        """Return where all rules stand, chain by chain."""
+        return self.blocks() if self._section.together else (run for _, run in self.each_run())
 
     def rest_runs(self) -> Iterator[tuple[bytes, Span]]:
         """Yield the same of the rules that are not in bulk."""

@@ -78,6 +78,7 @@ class Section:
         self._data = data
         self._stretches: list[tuple[Span, bytes]] = []
         self._again: dict[bytes, list[int]] = {}
+        self._together = False
         self._known: dict[bytes, list[Span]] = {}
 
     def add_rules(self, span: Span, chain: bytes = b"") -> None:
@@ -104,14 +105,27 @@ class Section:
     def _places(self) -> Mapping[bytes, int]:
         """For each chain the first stretch that has rules of it; `_again` has all, of those in several."""
         places: dict[bytes, int] = {}
+        last, changes = b"", 0
         for number, (span, chain) in enumerate(self._stretches):
             names = (chain,) if chain else _RUN_IN_BULK.findall(self._data, *span)
+            changes += sum(1 for _ in groupby(names)) - (names[0] == last)
+            last = names[-1]
             found = dict.fromkeys(names, number)
             for name in found.keys() & places.keys():
                 self._again.setdefault(name, [places[name]]).append(number)
                 del found[name]
             places.update(found)
+        self._together = changes == len(places)
         return places
+
+    @property
+    def together(self) -> bool:
+        """Whether the rules of each chain stand together, with none of another chain between them."""
+        return bool(self._places) and self._together
+
+    def stretches(self) -> Iterator[tuple[Span, bytes]]:
+        """Yield where rules stand, in the order of the text, and of which chain: none for rules in bulk."""
+        return iter(self._stretches)
 
     def spans(self, chain: bytes) -> list[Span]:
         """Return where the rules of `chain` stand, in the order of the text.

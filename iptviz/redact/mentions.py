@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from itertools import groupby
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from iptviz.records import NamedTuple
 from iptviz.redact.pieces import pieces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
@@ -33,34 +32,29 @@ class _Outline(NamedTuple):
     find: Callable[[tuple[str, ...]], Mentioned] | None = None
 
 
-def mentions(table: Table, chains: Iterable[str]) -> Iterator[Mentioned]:
-    """Yield what the rules of some chains name, chain by chain."""
+def mentions(table: Table, chains: Collection[str]) -> Iterator[Mentioned]:
+    """Yield what the rules of some chains name, which are in the order of `chain_names`, chain by chain."""
+    wanted = {*chains}
+    for found in _mentions(table, chains):
+        yield from [one for one in found if one[0] in wanted]
+
+
+def _mentions(table: Table, chains: Collection[str]) -> Iterator[Iterable[Mentioned]]:
+    """Yield the same, and perhaps what rules of other chains name, of many rules at a time."""
     outlines: dict[str, _Outline] = {}
-    for piece in pieces(table, (run for chain in chains for run in table.runs_of(chain))):
-        stretch, end = read_stretch(piece.text), 0
-        literals = list(map(unquoted, stretch.literals)) if '"' in piece.text else stretch.literals
+    for piece in pieces(table, table.runs_in_turn(chains)):
+        whole = piece.text
+        stretch, end = read_stretch(whole), 0
+        literals = list(map(unquoted, stretch.literals)) if '"' in whole else stretch.literals
         for number, text in enumerate(stretch.outlines):
             outline = outlines.get(text)
             if outline is None:
                 outline = outlines[text] = _outline(text)
             at, end = end, end + outline.holes
             if outline.find is None:
-                yield mentioned_by(piece.rule(number))
+                yield [mentioned_by(piece.rule(number))]
             else:
-                yield outline.find((*literals[at:end], *outline.fixed))
-
-
-def by_chain(chains: Iterable[str], found: Iterable[Mentioned]) -> Iterator[tuple[str, list[Mentioned]]]:
-    """Yield each chain with what its rules name; of these are found those of one chain after the other."""
-    groups = groupby(found, itemgetter(0))
-    nobody: tuple[str, Iterable[Mentioned]] = ("", ())
-    next_chain, rules = next(groups, nobody)
-    for chain in chains:
-        if chain == next_chain:
-            yield chain, list(rules)
-            next_chain, rules = next(groups, nobody)
-        else:
-            yield chain, []
+                yield [outline.find((*literals[at:end], *outline.fixed))]
 
 
 def mentioned_by(rule: Rule) -> Mentioned:

@@ -21,15 +21,16 @@ from iptviz.kube.public_names import (
     PUBLIC_SERVICES,
     PUBLIC_SETS,
 )
-from iptviz.redact.mentions import by_chain, mentions
+from iptviz.redact.mentions import mentions
 from iptviz.redact.remembered import Remembered
 from iptviz.rules.reading.lists import OWN_COUNTERS
 from iptviz.xtables.address import join_endpoint, parse_network, split_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from iptviz.dump.model import Dump
+    from iptviz.dump.table import Table
     from iptviz.kube.comments import Comment
     from iptviz.redact.secrets import Secrets
     from iptviz.supplied.service_names import Candidate
@@ -98,20 +99,31 @@ class Names:
         nat = self._dump.tables.get("nat") if self._dump else None
         if nat is None or self._naming is None:
             return
-        hashed = [chain for chain in nat.chain_names() if suffix_of(chain)]
-        services = [chain for chain in hashed if not chain.startswith(ENDPOINT_CHAIN)]
-        for chain in services:
-            self.chains[chain] = self._renamed(chain, self._naming.name_of(chain), "")
-        ends = (chain for chain in hashed if chain.startswith(ENDPOINT_CHAIN))
-        owners: dict[str, ServiceName | None] = dict.fromkeys(ends)
-        for chain, target, _, _ in mentions(nat, services):
-            if target in owners and owners[target] is None:
-                owners[target] = self._naming.name_of(chain)
-        for chain, found in by_chain(owners, mentions(nat, owners)):
-            commented = filter(None, (service_of_comment(comment) for *_, comment in found))
-            owner = next(commented, owners[chain] or NAMELESS)
-            end = next((destination for _, _, destination, _ in found if destination), "")
+        chains = list(filter(suffix_of, nat.chain_names()))
+        for chain in chains:
+            if not chain.startswith(ENDPOINT_CHAIN):
+                self.chains[chain] = self._renamed(chain, self._naming.name_of(chain), "")
+        for chain, owner, end in self._endpoints(nat, chains, self._naming):
             self.chains[chain] = self._renamed(chain, owner, end)
+
+    def _endpoints(
+        self, nat: Table, chains: Collection[str], naming: Naming
+    ) -> Iterator[tuple[str, ServiceName, str]]:
+        """Return endpoints' chains, their service ports and addresses: own comments count before jumps."""
+        ends = dict.fromkeys((chain for chain in chains if chain.startswith(ENDPOINT_CHAIN)), "")
+        owners: dict[str, ServiceName] = {}
+        commented: dict[str, ServiceName] = {}
+        for chain, target, end, comment in mentions(nat, chains):
+            if chain not in ends:
+                if target in ends and target not in owners:
+                    owners[target] = naming.name_of(chain)
+                continue
+            if end and not ends[chain]:
+                ends[chain] = end
+            if comment and chain not in commented and (named := service_of_comment(comment)):
+                commented[chain] = named
+        owners |= commented
+        return ((chain, owners.get(chain, NAMELESS), end) for chain, end in ends.items())
 
     def _renamed(self, chain: str, name: ServiceName, endpoint: str) -> str:
         """Return the chain's new name: its hash anew where that of the original is what it should be."""
@@ -141,7 +153,7 @@ class Names:
         address, port = split_endpoint(text)
         if not address:
             return text
-        mapped = None if port is None else int(self.port(str(port)))
+        mapped = port if port is None or not self._ports else int(self.port(str(port)))
         return join_endpoint(self._secrets.addresses.of(address), mapped)
 
     def port(self, text: str) -> str:
