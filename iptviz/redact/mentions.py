@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from iptviz.grammar.outlines import HOLE, hole_of, parts_of, read_stretch, unquoted
 from iptviz.records import NamedTuple
+from iptviz.redact.bulk import read_bulk
 from iptviz.redact.pieces import pieces
 
 if TYPE_CHECKING:
@@ -16,9 +17,7 @@ if TYPE_CHECKING:
     from iptviz.dump.rule import Rule
     from iptviz.dump.table import Table
     from iptviz.grammar.parts import RuleParts
-
-    Mentioned = tuple[str, str, str, str]
-    """A rule's chain, its target, the first destination of that, and its comment; empty where it has none."""
+    from iptviz.redact.bulk import Mentioned
 
 
 _CHAIN = re.compile(r"-A (\S+)", re.ASCII)
@@ -44,6 +43,11 @@ def _mentions(table: Table, chains: Collection[str]) -> Iterator[Iterable[Mentio
     outlines: dict[str, _Outline] = {}
     for piece in pieces(table, table.runs_in_turn(chains)):
         whole = piece.text
+        bulk = read_bulk(whole)
+        if bulk is not None:
+            form, rows = bulk
+            yield form.mentioned(rows)
+            continue
         stretch, end = read_stretch(whole), 0
         literals = list(map(unquoted, stretch.literals)) if '"' in whole else stretch.literals
         for number, text in enumerate(stretch.outlines):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _PIECES = 200
 """Rules are read in about so many pieces: who is told of each sees how far they have come."""
+
+_OF_A_CHAIN = re.compile(rb"(?:\[[\d:]++\] )?-A (\S++) [^\n]*+\n(?:(?:\[[\d:]++\] )?-A \1 [^\n]*+\n){0,99}")
 
 
 class Piece:
@@ -57,9 +60,16 @@ def pieces(table: RuleTable, spans: Iterable[Span]) -> Iterator[Piece]:
     for begun, end in joined:
         at = begun
         while at < end:
-            after = min(table.lines.end(at + size), end)
+            after = min(_behind_chain(table, at + size), end)
             yield Piece(table, at, after)
             at = after
+
+
+def _behind_chain(table: RuleTable, at: int) -> int:
+    """Return the end of the line that holds a place, and of the next rules that are of the same chain."""
+    after = table.lines.end(at)
+    more = _OF_A_CHAIN.match(table.data, table.data.rfind(b"\n", 0, after - 1) + 1)
+    return max(after, more.end()) if more else after
 
 
 def _joined(spans: Iterable[Span]) -> Iterator[Span]:

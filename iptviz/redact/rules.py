@@ -19,6 +19,7 @@ from iptviz.grammar.outlines import (
 )
 from iptviz.iptables_nft.pieces import HIDDEN, NATIVE
 from iptviz.records import NamedTuple
+from iptviz.redact import bulk
 from iptviz.redact.names import REDACTED
 from iptviz.redact.remembered import Remembered
 from iptviz.xtables.matches import PROTOCOL_MATCH, match_options
@@ -111,16 +112,21 @@ class _Writer:
     """Writes lines of rules, most by their outlines."""
 
     def __init__(
-        self, outline: Callable[[str], str | None], changes: Mapping[str, Mapping[str, str]]
+        self, outline: Callable[[str], str | None], become: bulk.Pseudonyms, *, may_be_bulk: bool
     ) -> None:
-        """`outline` tells what an outline becomes, `changes` what literals become, by what is before them."""
+        """`outline` tells what an outline becomes, `become` what literals do."""
+        self._may_be_bulk = may_be_bulk
         self._outline = outline
         self._outlines: dict[str, _Outline] = {}
         self._unchanged: set[str] = set()
-        self._changes = changes
+        self._become = become
+        self._changes = become.others
 
     def lines(self, text: str, thoroughly: Callable[[int], str]) -> str:
         """Return whole lines in pseudonyms; `thoroughly` writes one of those that are not understood."""
+        in_bulk = self._in_bulk(text)
+        if in_bulk is not None:
+            return in_bulk
         stretch = read_stretch(text)
         if not self._unchanged.issuperset(stretch.outlines):
             self._learn(stretch.outlines)
@@ -130,6 +136,17 @@ class _Writer:
             return "".join(pieces)[1:]
         lines = enumerate(self._each(stretch))
         return "".join(f"{thoroughly(number) if line is None else line}\n" for number, line in lines)
+
+    def _in_bulk(self, text: str) -> str | None:
+        """Return whole lines that are all of one form of kube-proxy's in pseudonyms, None for others."""
+        read = self._may_be_bulk and bulk.read_bulk(text)
+        if not read:
+            return None
+        form, rows = read
+        try:
+            return form.written(rows, self._become)
+        except KeyError:  # what became of the rows before it is remembered
+            return None
 
     def text(self, text: str) -> str | None:
         """Return one line in pseudonyms, None where it is not understood."""
@@ -183,7 +200,9 @@ class RuleRedactor:
             self._network_or_place: ("--to",),
         }
         self._first = {option: change for change, options in changes.items() for option in options}
-        self._changes = Remembered(self._changed)
+        self._become = bulk.Pseudonyms(
+            names.chains, secrets.addresses.known, Remembered(names.port), Remembered(self._changed)
+        )
         self._writers: dict[str, _Writer] = {}
 
     def text(self, rule: Rule) -> str:
@@ -203,7 +222,9 @@ class RuleRedactor:
     def _writer(self, table: RuleTable) -> _Writer:
         """Return who writes the rules of a table: which words behind -j are chains hangs on it."""
         if table.name not in self._writers:
-            self._writers[table.name] = _Writer(partial(self._outline, table), self._changes)
+            may_be_bulk = bulk.TARGET not in table.chains
+            outline = partial(self._outline, table)
+            self._writers[table.name] = _Writer(outline, self._become, may_be_bulk=may_be_bulk)
         return self._writers[table.name]
 
     def _outline(self, table: RuleTable, outline: str) -> str | None:
