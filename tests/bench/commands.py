@@ -77,7 +77,7 @@ GOALS: Mapping[str, Goal] = {
     "check": Goal(restore=0.7),
     "graph": Goal(command=("services", 1)),
     "report": Goal(other=1 / 2),
-    "redact": Goal(other=1 / 6, restore=1.6, memory=6),
+    "redact": Goal(other=1 / 6, restore=1.6, memory=5.7),
     "diff": Goal(command=("services", 2.2), memory=8),
 }
 STEEPEST = 1.05
