@@ -22,12 +22,12 @@ from iptviz.documents.shapes import (
     source_shape,
 )
 from iptviz.kube.era import NEWEST_KNOWN, VIRTUAL_SERVERS
-from iptviz.kube.frontends import CHAIN, EXPOSED_KINDS
+from iptviz.kube.frontends import CHAIN
 from iptviz.kube.releases import spans_text
-from iptviz.rules.form import is_virtual, virtual_of
+from iptviz.rules.form import virtual_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from iptviz.compare.ports.form import FrontendForm, PortForm
     from iptviz.kube.era import Era
@@ -105,8 +105,8 @@ def _service(port: PortForm) -> Shape:
         "verdict": _verdict(usual),
         "masquerade": None if virtual else [conditions_shape(needs) for needs in usual.masquerade or ()],
         "policy": {
-            "internal": port.internal_policy or _unlimited(port, ("cluster-ip",)),
-            "external": port.external_policy or _unlimited(port, EXPOSED_KINDS),
+            "internal": port.internal_policy,  # null where no rule shows it
+            "external": port.external_policy,
         },
         "outside": _outside(port),
         "source_ranges": list(port.source_ranges or ()),
@@ -115,16 +115,6 @@ def _service(port: PortForm) -> Shape:
         "unseen_chains": list(usual.unseen),
         **({"scheduler": virtual.scheduler or None} if virtual else {}),
     }
-
-
-def _unlimited(port: PortForm, kinds: Collection[str]) -> str | None:
-    """Return the policy where no rule shows any: `Cluster` with a frontend of some kinds, null without one.
-
-    In IPVS it would be no rule that shows it.
-    """
-    if is_virtual(port.usual.rule):
-        return None
-    return "Cluster" if any(frontend.kind in kinds for frontend in port.frontends) else None
 
 
 def _frontend(frontend: FrontendForm) -> Shape:
