@@ -29,7 +29,7 @@ FLEETS = int(os.environ.get("IPTVIZ_FLEETS", "1"))
 SEEDS = range(FIRST_SEED, FIRST_SEED + FLEETS)
 alone = pytest.mark.skipif(FLEETS == 1, reason="asked together; each alone with IPTVIZ_FLEETS=2 or more")
 
-FEW, SMALL, LARGE = 6, 12, 60
+FEW, SMALL, LARGE = 6 if FLEETS > 1 else 4, 12, 60
 """How many nodes a cluster has."""
 
 ENOUGH = LARGE if FLEETS > 1 else 36
@@ -53,7 +53,7 @@ SETUPS = {
     "1.18, endpoints in no order": Setup(release="1.18"),
 }
 
-OFTEN = {"both families", "nftables mode, node networks", "pods by bridge", "1.18, endpoints in no order"}
+OFTEN = {"both families", "nftables mode, node networks", "1.18, endpoints in no order"}
 """Setups of which each short run asks."""
 
 TOGETHER = [name for name in TROUBLES if name != "two frozen"]

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import iptviz
 from iptviz.checks.finding import IF_COMPLETE, Evidence, plain
-from iptviz.checks.registry import diagnosis_of
 from iptviz.intake.remark import remark
 from iptviz.view.blocks import Facts, Table, View
 from iptviz.view.check import check_view
@@ -43,11 +42,11 @@ def facts_of(view: View) -> dict[str, str]:
 
 
 def test_a_row_is_how_bad_it_is_and_what_and_below_it_stand_the_rules_and_advice() -> None:
-    view, made = shown(BROKEN), diagnosis_of("no-endpoints")
+    view = shown(BROKEN)
     ((severity, what, dump, words),) = rows_of(view)
     assert (severity, what, dump) == ("high", "no-endpoints", "")
     assert words.startswith("default/httpd-service has no endpoints")
-    assert below(view) == ["line 7: -A X -j REJECT", plain(made.matters), plain(made.advice)]
+    assert below(view) == ["line 7: -A X -j REJECT", plain(BROKEN.why), plain(BROKEN.todo)]
     told = [line for table in view.of(Table) for row in table.rows for line in row.below]
     assert [line.label for line in told] == ["", "Why", "Do"]
     assert ("connection refused", True) in told[1].pieces
