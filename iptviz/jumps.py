@@ -13,7 +13,6 @@ from iptviz.dump.rule import Rule
 from iptviz.engine.matching import raw_chance
 from iptviz.intake.bulk import MARKING
 from iptviz.intake.text import to_text
-from iptviz.records import NamedTuple
 from iptviz.rules.iptables import compiled
 from iptviz.xtables.targets import target_spec
 
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
     from iptviz.dump.table import Table
     from iptviz.intake.index import Span
 
+    Led = tuple[str, str, tuple[Rule, ...]]
+    """A chain, another to which it leads, and the rules that do."""
 
 H = TypeVar("H", str, "tuple[str, str]")
 
@@ -64,14 +65,6 @@ _LEADING = (
 """A rule of which each word is known, as kube-proxy writes nearly all, and what stands behind its -j."""
 
 
-class Led(NamedTuple):
-    """The rules of one chain that lead to another."""
-
-    tail: str
-    head: str
-    rules: tuple[Rule, ...]
-
-
 def led_in(table: Table) -> list[Led]:
     """Return which chain leads to which, as `jumps` meets them.
 
@@ -89,22 +82,17 @@ def led_in(table: Table) -> list[Led]:
         known.add(name)
         if marking := of_endpoints.get(name):
             found.append(marking)
-            pending.append(marking.head)
+            pending.append(marking[1])
             continue
         led = _led_at_sight(table, name, leading, callee_of)
         if led is None:
-            led = [
-                (rule.chain, jump, rule) for rule in table.rules_of(name) if (jump := rule.jump) is not None
-            ]
+            rules = table.rules_of(name)
+            led = [(rule.chain, jump, (rule,)) for rule in rules if (jump := rule.jump) is not None]
             strange = strange or any(tail != name for tail, _, _ in led)
-        found += _of_chain(led)
-        pending += [callee for _, callee, _ in led]
+        callees = [callee for _, callee, _ in led]
+        found += led if len(set(callees)) == len(callees) else _joined(led)
+        pending += callees
     return _joined(found) if strange else found
-
-
-def _of_chain(led: list[tuple[str, str, Rule]]) -> list[Led]:
-    found = [Led(tail, head, (rule,)) for tail, head, rule in led]
-    return found if len({callee for _, callee, _ in led}) == len(led) else _joined(found)
 
 
 def _joined(found: list[Led]) -> list[Led]:
@@ -112,7 +100,7 @@ def _joined(found: list[Led]) -> list[Led]:
     joined: dict[tuple[str, str], list[Rule]] = {}
     for tail, head, rules in found:
         joined.setdefault((tail, head), []).extend(rules)
-    return [Led(*ends, tuple(rules)) for ends, rules in joined.items()]
+    return [(*ends, tuple(rules)) for ends, rules in joined.items()]
 
 
 class _Callees(dict[bytes, "str | None"]):
@@ -149,7 +137,7 @@ def _led_in_bulk(table: Table, callee_of: _Callees) -> dict[str, Led]:
             start, end = rule.span()
             found[rule[1]] = (start if data[start - 1] == _NEWLINE else data.rindex(b"\n", 0, start) + 1), end
     return {
-        (tail := to_text(chain)): Led(tail, head, (Rule(table, span, 1),))
+        (tail := to_text(chain)): (tail, head, (Rule(table, span, 1),))
         for chain, span in found.items()
         if chain not in elsewhere
     }
@@ -157,9 +145,9 @@ def _led_in_bulk(table: Table, callee_of: _Callees) -> dict[str, Led]:
 
 def _led_at_sight(
     table: Table, chain: str, leading: re.Pattern[bytes], callee_of: _Callees
-) -> list[tuple[str, str, Rule]] | None:
+) -> list[Led] | None:
     """Return caller and callee with each rule of a chain that jumps; None where one has to be taken apart."""
-    led: list[tuple[str, str, Rule]] = []
+    led: list[Led] = []
     number = 0
     for start, end in table.runs_of(chain):
         at = start
@@ -169,7 +157,7 @@ def _led_at_sight(
             number += 1
             callee = callee_of[line[1]]
             if callee:
-                led.append((chain, callee, Rule(table, line.span(), number)))
+                led.append((chain, callee, (Rule(table, line.span(), number),)))
             elif callee is not None:
                 return None
         if at != end:

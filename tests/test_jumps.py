@@ -134,5 +134,7 @@ def compare(*lines: str) -> None:
     expected: dict[tuple[str, str], list[tuple[int, int]]] = {}
     for rule, callee in jumps(nat):
         expected.setdefault((rule.chain, callee), []).append((rule.line, rule.number))
-    found = [((led.tail, led.head), [(rule.line, rule.number) for rule in led.rules]) for led in led_in(nat)]
+    found = [
+        ((tail, head), [(rule.line, rule.number) for rule in rules]) for tail, head, rules in led_in(nat)
+    ]
     assert found == list(expected.items())

@@ -49,9 +49,8 @@ class DumpChains:
 
     def jumps(self, table: str) -> Iterator[Jump]:
         """Yield the jumps of a table, in order."""
-        found = led_in(self.source.tables[table])
-        places = {name: (table, name) for led in found for name in led[:2]}
-        for tail, head, rules in found:
+        places = _Places(table)
+        for tail, head, rules in led_in(self.source.tables[table]):
             yield Jump(places[tail], places[head], rules)
 
     def nodes(self, table: str) -> Iterator[ChainNode]:
@@ -95,6 +94,17 @@ class DumpChains:
             ]
             reached = _is_reached(dump.tables[group[0][0]], within)
             yield loop([chain for _, chain in group], inner, reached=reached)
+
+
+class _Places(dict[str, "Place"]):
+    """The chains of a table, each made once."""
+
+    def __init__(self, table: str) -> None:
+        self._table = table
+
+    def __missing__(self, chain: str) -> Place:
+        self[chain] = place = self._table, chain
+        return place
 
 
 def _is_reached(table: Table, chains: set[Place]) -> bool:
