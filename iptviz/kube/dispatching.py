@@ -178,6 +178,12 @@ def _about(rule: Rule) -> About:
     return About(plain.address, plain.port, plain.protocol, plain.target, rule, plain)
 
 
+def _place_of(frontend: Frontend) -> tuple[object, ...]:
+    """Return what rules say of a frontend: of a node port none of the addresses at which it may be asked for."""
+    address = None if frontend.kind == "node-port" else frontend.address
+    return address, frontend.port, frontend.protocol
+
+
 def _holding(dump: Dump, table: str, texts: Sequence[str]) -> list[Rule]:
     """Return the dispatching rules of a table that hold one of some texts, in the order in which they stand."""
     if "" in texts or len(texts) == 1:
@@ -203,7 +209,7 @@ class DispatchingRules:
         self._by_address: dict[tuple[str, str], list[About]] = {}
         self._by_port: dict[tuple[str, int | Condition], list[About]] = {}
         frontends = None if of is None else tuple(of)
-        self._places = None if frontends is None else {frontend[1:4] for frontend in frontends}
+        self._places = None if frontends is None else set(map(_place_of, frontends))
         texts = [""] if frontends is None else list(dict.fromkeys(map(_text_of, frontends)))
         for table in DISPATCHERS:
             self.rules[table] = _holding(dump, table, texts)

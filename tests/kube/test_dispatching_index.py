@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import iptviz
 from iptviz.dump.model import Dump
-from iptviz.kube.dispatching import _about, dispatching_rules
+from iptviz.kube.dispatching import DispatchingRules, _about, dispatching_rules
 from iptviz.kube.frontends import (
     asks_for_nothing_else,
     frontend_as_read,
@@ -104,3 +104,38 @@ def test_both_ways_agree_on_what_kube_proxy_writes_and_on_odd_rules() -> None:
     for era in (kubeproxy.OLD, kubeproxy.NEW):
         assert agreeing(Dump(kubeproxy.saved(kubeproxy.numbered(20, 3, era=era)).encode())) > 20
     assert agreeing(Dump(ODD.encode())) == 1
+
+
+CLAIMED_TWICE = """*nat
+:KUBE-NODEPORTS - [0:0]
+:KUBE-SERVICES - [0:0]
+:KUBE-SVC-A - [0:0]
+:KUBE-SVC-B - [0:0]
+-A KUBE-NODEPORTS -p tcp -m comment --comment a/b -m tcp --dport 30080 -j KUBE-SVC-A
+-A KUBE-NODEPORTS -p tcp -m comment --comment c/d -m tcp --dport 30080 -j KUBE-SVC-B
+-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m comment --comment "a/b cluster IP" -m tcp --dport 80 -j KUBE-SVC-A
+-A KUBE-SERVICES -d 10.96.0.1/32 -p tcp -m comment --comment "c/d cluster IP" -m tcp --dport 80 -j KUBE-SVC-B
+-A KUBE-SERVICES -d 10.96.0.10/32 -p tcp -m comment --comment "e/f cluster IP" -m tcp --dport 80 -j KUBE-SVC-C
+-A KUBE-SERVICES -m comment --comment "nodeports" -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS
+COMMIT
+"""
+
+
+def test_what_is_known_of_one_frontend_is_what_is_known_among_all() -> None:
+    paths = sorted((ROOT / "fixtures").rglob("*.rules"))
+    dumps = [dump for path in paths for dump in iptviz.load_all(str(path))[0]]
+    for dump in (Dump(CLAIMED_TWICE.encode()), *dumps):
+        among = DispatchingRules(dump)
+        for frontend in among.frontends()[:9]:
+            alone = DispatchingRules(dump, [frontend])
+            for table in ("nat", "filter"):
+                assert alone.about(frontend, table) == among.about(frontend, table)
+            claimed = [pair for pair in among.contested() if pair[0][1:4] == frontend[1:4]]
+            assert list(alone.contested()) == claimed
+
+
+def test_a_node_port_is_claimed_twice_at_whatever_address_it_is_asked_for() -> None:
+    dump = Dump(CLAIMED_TWICE.encode())
+    port = next(one for one in DispatchingRules(dump).frontends() if one.kind == "node-port")
+    ((taker, other),) = DispatchingRules(dump, [port._replace(address="192.0.2.5")]).contested()
+    assert (taker.service.text, other.service.text) == ("a/b", "c/d")
