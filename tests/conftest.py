@@ -81,7 +81,7 @@ UNMEASURED = (
 SELDOM_MEASURED = (
     "iptables_nft/test_dumps.py", "paths/test_native_shared.py", "questions/test_baseline.py",
     "questions/test_diff_nft.py", "questions/test_pods.py", "questions/test_verify_nft.py",
-    "redact/test_nft.py", "render/test_ci_formats.py", "view/test_first.py", "view/test_nft.py",
+    "render/test_ci_formats.py", "view/test_first.py", "view/test_nft.py",
     "test_cli_check.py", "test_cli_check_nft.py", "test_cli_check_nft_services.py", "test_progress.py",
 )  # fmt: skip
 """Of these every third test is measured: what they go through hardly any others do."""

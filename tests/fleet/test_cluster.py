@@ -29,7 +29,7 @@ FLEETS = int(os.environ.get("IPTVIZ_FLEETS", "1"))
 SEEDS = range(FIRST_SEED, FIRST_SEED + FLEETS)
 alone = pytest.mark.skipif(FLEETS == 1, reason="asked together; each alone with IPTVIZ_FLEETS=2 or more")
 
-FEW, SMALL, LARGE = 6 if FLEETS > 1 else 4, 12, 60
+FEW, SMALL, LARGE = 6, 12, 60
 """How many nodes a cluster has."""
 
 ENOUGH = LARGE if FLEETS > 1 else 36
